@@ -1,0 +1,76 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// The native libraries, each Debian's own; one system module each, with the C wrappers that Swift cannot import by itself.
+let native: [Target] = [
+    .systemLibrary(
+        name: "CRDKafka", pkgConfig: "rdkafka",
+        providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
+    .systemLibrary(
+        name: "CCurl", pkgConfig: "libcurl",
+        providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+    .systemLibrary(
+        name: "CMicrohttpd", pkgConfig: "libmicrohttpd",
+        providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
+    .systemLibrary(
+        name: "CCrypto", pkgConfig: "libcrypto",
+        providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .systemLibrary(
+        name: "CYAML", pkgConfig: "yaml-0.1",
+        providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+    .systemLibrary(
+        name: "CJansson", pkgConfig: "jansson",
+        providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
+]
+
+/// The rooms. Dependencies point up this list only: what stands below imports what stands above.
+let rooms: [Target] = [
+    .target(name: "Records"),
+    .target(name: "NativeThread"),
+    .target(name: "JSON", dependencies: ["CJansson"]),
+    .target(name: "Telemetry"),
+    .target(name: "Terminal"),
+    .target(name: "Configuration", dependencies: ["CYAML"]),
+    .target(name: "Kafka", dependencies: ["Records", "NativeThread", "CRDKafka"]),
+    .target(name: "HTTPClient", dependencies: ["NativeThread", "CCurl"]),
+    .target(name: "HTTPServer", dependencies: ["CMicrohttpd"]),
+    .target(name: "BridgeCore", dependencies: ["Records", "JSON"]),
+    .target(name: "KoreAPI", dependencies: ["BridgeCore", "HTTPClient", "JSON", "CCrypto"]),
+    .target(name: "KoreSimulator", dependencies: ["HTTPServer", "JSON", "CCrypto"]),
+    .target(
+        name: "Bridge",
+        dependencies: ["BridgeCore", "Kafka", "KoreAPI", "HTTPServer", "Configuration", "Telemetry"]),
+    .executableTarget(
+        name: "campaign-bridge",
+        dependencies: ["Bridge", "KoreSimulator", "Terminal"]),
+]
+
+let tests: [Target] = [
+    .testTarget(name: "NativeThreadTests", dependencies: ["NativeThread"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
+    .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient"]),
+    .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
+    .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
+    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI"]),
+    .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
+    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
+]
+
+let package = Package(
+    name: "campaign-bridge",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "campaign-bridge", targets: ["campaign-bridge"])],
+    targets: native + rooms + tests,
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
+}
