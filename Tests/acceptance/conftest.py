@@ -1,7 +1,7 @@
 """What the acceptance tests share.
 
-scripts/test sets BRIDGE_BINARY and, where there is a broker, KAFKA_BOOTSTRAP_SERVERS and KAFKA_HOME. A test of something
-that is not here is skipped with the reason.
+scripts/test sets BRIDGE_BINARY and, where there is a broker, KAFKA_BOOTSTRAP_SERVERS and KAFKA_HOME. A test of
+something that is not here is skipped with the reason.
 """
 
 import os
