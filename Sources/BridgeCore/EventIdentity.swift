@@ -1,3 +1,4 @@
+internal import JSON
 package import Records
 
 /// What makes two records the same event.
@@ -51,8 +52,11 @@ package struct EventIdentity: Sendable {
     package var requestID: String { KeyHash(key, key: .fixed).hex }
 
     private static func key(_ kind: Kind, _ parts: [String]) -> [UInt8] {
-        var text = CompactJSON()
-        text.array([kind.rawValue] + parts)
+        var text = JSONWriter(capacity: 96)
+        text.array { text in
+            text.string(kind.rawValue)
+            for part in parts { text.string(part) }
+        }
         return text.bytes
     }
 }
