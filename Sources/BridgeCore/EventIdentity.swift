@@ -48,6 +48,24 @@ package struct EventIdentity: Sendable {
             kind: .position, key: key(.position, [place, time, hash]), eventID: place, source: nil)
     }
 
+    /// The identity that a ledger key stands for, where only the key is left.
+    package init?(key: [UInt8]) {
+        let root: JSONValue
+        do { root = try JSONReader.parse(key) } catch { return nil }
+        guard let parts = root.array?.map(\.string), let kind = parts.first?.flatMap(Kind.init), parts.count >= 2,
+            let second = parts[1]
+        else { return nil }
+        let id = kind == .cloudEvent && parts.count == 3 ? parts[2] ?? "" : second
+        self.init(kind: kind, key: key, eventID: id, source: kind == .cloudEvent ? second : nil)
+    }
+
+    private init(kind: Kind, key: [UInt8], eventID: String, source: String?) {
+        self.kind = kind
+        self.key = key
+        self.eventID = eventID
+        self.source = source
+    }
+
     /// The same for every replica and every run: names the event in log lines, results and requests.
     package var requestID: String { KeyHash(key, key: .fixed).hex }
 

@@ -15,13 +15,17 @@ struct Lanes {
     }
 
     private struct Campaign {
+        /// Whose lane it is in; known with its first request.
+        var account: Int?
         var queue = FIFO<RequestRef>()
         var holders: Set<KeyHash> = []
         var isListed = false
+
+        var isEmpty: Bool { queue.isEmpty && holders.isEmpty && !isListed }
     }
 
     var accounts: [Account]
-    private var campaigns: [UInt64: [Int: Campaign]] = [:]
+    private var campaigns: [UInt64: Campaign] = [:]
     private var turn = 0
 
     init(settings: CoreSettings) {
@@ -33,81 +37,77 @@ struct Lanes {
         }
     }
 
+    /// - Parameter first: before the others of its campaign, since it was there already.
     mutating func append(_ ref: RequestRef, account: Int, scope: UInt64, first: Bool = false) {
-        var campaign = campaigns[scope]?[account] ?? Campaign()
+        var campaign = campaigns.removeValue(forKey: scope) ?? Campaign()
+        campaign.account = account
         if first { campaign.queue.prepend(ref) } else { campaign.queue.append(ref) }
         accounts[account].waiting += 1
-        list(&campaign, account: account, scope: scope, first: first)
-        campaigns[scope, default: [:]][account] = campaign
+        list(&campaign, scope: scope, first: first)
+        campaigns[scope] = campaign
     }
 
     /// The campaign is not called for anyone else until `release`.
-    mutating func hold(_ hash: KeyHash, account: Int, scope: UInt64) {
-        campaigns[scope, default: [:]][account, default: Campaign()].holders.insert(hash)
+    mutating func hold(_ hash: KeyHash, scope: UInt64) {
+        campaigns[scope, default: Campaign()].holders.insert(hash)
     }
 
-    mutating func release(_ hash: KeyHash, account: Int, scope: UInt64) {
-        guard var campaign = campaigns[scope]?[account] else { return }
+    mutating func release(_ hash: KeyHash, scope: UInt64) {
+        guard var campaign = campaigns.removeValue(forKey: scope) else { return }
         campaign.holders.remove(hash)
-        list(&campaign, account: account, scope: scope, first: false)
-        if campaign.queue.isEmpty && campaign.holders.isEmpty && !campaign.isListed {
-            campaigns[scope]?[account] = nil
-            if campaigns[scope]?.isEmpty == true { campaigns[scope] = nil }
-        } else {
-            campaigns[scope]?[account] = campaign
-        }
+        list(&campaign, scope: scope, first: false)
+        if !campaign.isEmpty { campaigns[scope] = campaign }
     }
 
-    private mutating func list(_ campaign: inout Campaign, account: Int, scope: UInt64, first: Bool) {
-        guard !campaign.isListed, campaign.holders.isEmpty, !campaign.queue.isEmpty else { return }
+    private mutating func list(_ campaign: inout Campaign, scope: UInt64, first: Bool) {
+        guard !campaign.isListed, campaign.holders.isEmpty, !campaign.queue.isEmpty, let account = campaign.account
+        else { return }
         campaign.isListed = true
         if first { accounts[account].ready.prepend(scope) } else { accounts[account].ready.append(scope) }
     }
 
-    /// The next request that may be called by the rules of its lane, with its budget taken and its campaign held;
-    /// accounts take turns. `isCurrent` says whether a reference still stands for a waiting request.
-    mutating func next(
-        at now: Int64, hash: (RequestRef) -> KeyHash?
-    ) -> RequestRef? {
+    /// The next request that its lane lets through, with its budget taken and a place in flight. Accounts take turns.
+    /// The caller either calls for it and holds its campaign, or gives it back with `withdraw`.
+    mutating func next(at now: Int64) -> (ref: RequestRef, account: Int)? {
         for _ in accounts.indices {
             let account = turn % accounts.count
             turn = (turn + 1) % accounts.count
-            if let ref = next(of: account, at: now, hash: hash) { return ref }
+            if let ref = next(of: account, at: now) { return (ref, account) }
         }
         return nil
     }
 
-    private mutating func next(of account: Int, at now: Int64, hash: (RequestRef) -> KeyHash?) -> RequestRef? {
+    private mutating func next(of account: Int, at now: Int64) -> RequestRef? {
         guard accounts[account].pausedUntil <= now, accounts[account].circuit.allows(at: now),
             accounts[account].inFlight < accounts[account].maximumInFlight
         else { return nil }
         while let scope = accounts[account].ready.popFirst() {
-            guard var campaign = campaigns[scope]?[account] else { continue }
+            guard var campaign = campaigns.removeValue(forKey: scope) else { continue }
             campaign.isListed = false
-            var found: (RequestRef, KeyHash)?
-            while campaign.holders.isEmpty, found == nil, let ref = campaign.queue.popFirst() {
+            if campaign.holders.isEmpty && !campaign.queue.isEmpty {
+                guard accounts[account].budget.take(at: now) else {
+                    list(&campaign, scope: scope, first: true)
+                    campaigns[scope] = campaign
+                    return nil
+                }
+                let ref = campaign.queue.popFirst()
+                list(&campaign, scope: scope, first: false)
+                if !campaign.isEmpty { campaigns[scope] = campaign }
                 accounts[account].waiting -= 1
-                if let hash = hash(ref) { found = (ref, hash) }
+                accounts[account].inFlight += 1
+                accounts[account].circuit.began()
+                return ref
             }
-            guard let (ref, hash) = found else {
-                campaigns[scope]?[account] = campaign.holders.isEmpty ? nil : campaign
-                if campaigns[scope]?.isEmpty == true { campaigns[scope] = nil }
-                continue
-            }
-            guard accounts[account].budget.take(at: now) else {
-                campaign.queue.prepend(ref)
-                accounts[account].waiting += 1
-                list(&campaign, account: account, scope: scope, first: true)
-                campaigns[scope]?[account] = campaign
-                return nil
-            }
-            campaign.holders.insert(hash)
-            campaigns[scope]?[account] = campaign
-            accounts[account].inFlight += 1
-            accounts[account].circuit.began()
-            return ref
+            if !campaign.isEmpty { campaigns[scope] = campaign }
         }
         return nil
+    }
+
+    /// Gives back what `next` took: no call is made for it.
+    mutating func withdraw(account: Int) {
+        accounts[account].inFlight -= 1
+        accounts[account].budget.giveBack()
+        accounts[account].circuit.withdrawn()
     }
 
     /// When an account that has something to call may do so by its own rules, where that is a matter of time.

@@ -176,7 +176,8 @@ package enum LedgerWire {
         do { root = try JSONReader.parse(value) } catch { return .other }
         guard let generation = root["g"]?.int64.flatMap(Int32.init(exactly:)) else { return .other }
         if root["k"]?.string == "late" { return late(root, generation: generation) }
-        guard let offset = root["o"]?.int64, let scopeText = root["s"]?.string, let scope = UInt64(scopeText, radix: 16),
+        guard let offset = root["o"]?.int64, let scopeText = root["s"]?.string,
+            let scope = UInt64(scopeText, radix: 16),
             let state = state(root)
         else { return .other }
         return .entry(

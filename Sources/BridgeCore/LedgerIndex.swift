@@ -21,7 +21,7 @@ package struct LedgerIndex: Sendable {
     /// Open addressing with linear probing: row number + 1, or 0 for an empty slot.
     private var slots: [UInt32]
     private var rows: ContiguousArray<Row> = []
-    private var attempts: [KeyHash: Attempt] = [:]
+    private var attempts: [KeyHash: (attempt: Attempt, key: [UInt8])] = [:]
     private var lates: [KeyHash: LateAnswer] = [:]
 
     package init() {
@@ -38,7 +38,9 @@ package struct LedgerIndex: Sendable {
         let state: LedgerEntry.State
         switch row.kind {
         case .attempting:
-            guard let attempt = attempts[hash] else { preconditionFailure("an attempt without its description") }
+            guard let attempt = attempts[hash]?.attempt else {
+                preconditionFailure("an attempt without its description")
+            }
             state = .attempting(attempt)
         case .released: state = .released(attempt: Int32(row.attempt), cause: ReleaseCause.allCases[Int(row.detail)])
         case .started: state = .started(instanceID: nil)
@@ -49,7 +51,7 @@ package struct LedgerIndex: Sendable {
 
     /// The late answer that fits exactly the attempt that the identity's entry tells of.
     package func late(for hash: KeyHash) -> LateAnswer? {
-        guard let late = lates[hash], let attempt = attempts[hash], let entry = self[hash],
+        guard let late = lates[hash], let attempt = attempts[hash]?.attempt, let entry = self[hash],
             late.generation == entry.generation, late.attempt == attempt.number, late.owner == attempt.owner
         else { return nil }
         return late
@@ -58,9 +60,12 @@ package struct LedgerIndex: Sendable {
     /// Attempts that have no final entry yet.
     package var open: [KeyHash] { Array(attempts.keys) }
 
+    /// The ledger's key of an attempt that has no final entry yet.
+    package func key(ofOpen hash: KeyHash) -> [UInt8]? { attempts[hash]?.key }
+
     /// Takes in one entry, in the ledger's order. A started entry is final at every generation, a lower generation
     /// never replaces a higher one.
-    package mutating func apply(_ hash: KeyHash, _ entry: LedgerEntry) {
+    package mutating func apply(_ hash: KeyHash, _ entry: LedgerEntry, key: [UInt8]) {
         let place = find(hash)
         if let number = place.row {
             let old = rows[number]
@@ -73,7 +78,7 @@ package struct LedgerIndex: Sendable {
         switch entry.state {
         case .attempting(let attempt):
             row.kind = .attempting
-            attempts[hash] = attempt
+            attempts[hash] = (attempt, key)
         case .released(let attempt, let cause):
             row.kind = .released
             row.attempt = Int16(clamping: attempt)

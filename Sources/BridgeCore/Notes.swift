@@ -1,5 +1,3 @@
-package import Records
-
 /// What the core tells the driver to log and to count; it changes nothing.
 package enum Note: Sendable {
     case admitted(EventNote, isPosition: Bool)

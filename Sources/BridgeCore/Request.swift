@@ -58,6 +58,7 @@ struct Doubt {
         case lease
         /// The ledger's end after the wait is asked for.
         case marking
+        case asked
         /// Until the ledger has been read to that end.
         case tailing(mark: Int64)
     }

@@ -123,7 +123,8 @@ package struct RequestDecoder: Sendable {
             guard let value = data[name], !value.isNull else { return nil }
             guard let text = value.string, Identifier.isValid(text) else {
                 throw RecordFault(
-                    .invalidData, "'\(name)' must be a string of 1 to \(Identifier.maximumLength) letters, digits, - or _")
+                    .invalidData,
+                    "'\(name)' must be a string of 1 to \(Identifier.maximumLength) letters, digits, - or _")
             }
             return text
         }
