@@ -179,7 +179,7 @@ private func isURL(_ text: String, allowsPlainText: (String) -> Bool) -> Bool {
     let authority = rest.prefix { $0 != "/" }
     let path = rest.dropFirst(authority.count)
     guard path.isEmpty || isPath(path) else { return false }
-    let hasPort = authority.split(separator: "]").last?.contains(":") ?? false
+    let hasPort = (authority.lastIndex(of: "]").map { authority[$0...] } ?? authority).contains(":")
     guard let address = ListenAddress(hasPort ? String(authority) : authority + ":443"), address.port > 0 else {
         return false
     }

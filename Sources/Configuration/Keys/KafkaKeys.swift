@@ -113,8 +113,8 @@ extension Key where Root == BridgeSettings {
             .value("topics.source", \.topics.source, .topic, "Requests to start a campaign."),
             .value("topics.started", \.topics.started, .topic, "Started events."),
             .value("topics.deadLetters", \.topics.deadLetters, .topic, "Dead letters."),
-            .value("topics.ledger", \.topics.ledger, .topic, "The ledger: as many partitions as the source."),
-            .value("topics.control", \.topics.control, .topic, "Holds: one partition, compacted."),
+            .value("topics.ledger", \.topics.ledger, .topic, "The ledger, with as many partitions as the source."),
+            .value("topics.control", \.topics.control, .topic, "Where holds are kept: one partition, compacted."),
             .optional(
                 "topics.failed", \.topics.failed, .topic, example: "campaign-start-failed",
                 "If set, each dead letter is also told as a `campaign.start.failed` CloudEvent on this topic."),

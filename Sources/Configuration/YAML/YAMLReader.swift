@@ -22,7 +22,9 @@ struct YAMLReader {
         guard bytes.count <= limits.maximumBytes else {
             throw YAMLFault(message: "the file is larger than \(limits.maximumBytes) bytes", line: 1, column: 1)
         }
-        let events = try YAMLEvent.all(of: bytes, maximum: limits.maximumNodes * 2)
+        // libyaml counts a byte order mark as a column, which keeps `---` behind it from beginning a document.
+        let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+        let events = try YAMLEvent.all(of: text, maximum: limits.maximumNodes * 2)
         var rest = events[...]
         guard let first = rest.popFirst() else { return nil }
         let root = try node(first, &rest, depth: 0)
