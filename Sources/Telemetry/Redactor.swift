@@ -46,8 +46,15 @@ package final class Redactor: Sendable {
         var result: [UInt8] = []
         var kept = 0
         var position = 0
+        // Where a run of token characters was looked at in vain, no later start inside it is tried: time stays linear.
+        var tokensFrom = 0
         while position < bytes.count {
-            if let length = secretLength(in: bytes, at: position, secrets) ?? tokenLength(in: bytes, at: position) {
+            var length = secretLength(in: bytes, at: position, secrets)
+            if length == nil, position >= tokensFrom, startsToken(bytes, position) {
+                length = tokenLength(in: bytes, at: position)
+                if length == nil { tokensFrom = endOfSegment(bytes, position) }
+            }
+            if let length {
                 result += bytes[kept..<position]
                 result += Array(mark.utf8)
                 position += length
@@ -68,27 +75,32 @@ package final class Redactor: Sendable {
         return nil
     }
 
-    /// How long the token that starts here is. Two segments are enough, because texts arrive cut; further ones
-    /// (a signature, the five of an encrypted token) belong to it.
+    /// A token's header is an object whose first name is quoted: `{"` is `eyJ` in base64url.
+    private static func startsToken(_ bytes: [UInt8], _ start: Int) -> Bool {
+        bytes.count - start > 3 && bytes[start] == UInt8(ascii: "e") && bytes[start + 1] == UInt8(ascii: "y")
+            && bytes[start + 2] == UInt8(ascii: "J")
+    }
+
+    /// How long the token is that starts here. Two segments are enough, because texts arrive cut; further ones (a
+    /// signature, the five of an encrypted token) belong to it.
     private static func tokenLength(in bytes: [UInt8], at start: Int) -> Int? {
-        let opening = Array("eyJ".utf8)
-        guard bytes[start] == opening[0], bytes.count - start > opening.count,
-            bytes[start..<start + opening.count].elementsEqual(opening),
-            start == 0 || !isBase64URL(bytes[start - 1])
-        else { return nil }
         var end = start
-        var segments = 0
-        while end < bytes.count {
-            let segment = bytes[end...].prefix(while: isBase64URL).count
-            if segments < 2 && segment < 4 { break }
-            end += segment
-            segments += 1
-            guard end < bytes.count, bytes[end] == UInt8(ascii: "."), segments < 5 else { break }
+        for segment in 1...5 {
+            let next = endOfSegment(bytes, end)
+            if segment <= 2 && next - end < 4 { return nil }
+            end = next
+            let goesOn = end + 1 < bytes.count && bytes[end] == UInt8(ascii: ".") && isBase64URL(bytes[end + 1])
             // A full stop that ends a sentence is not part of the token.
-            if segments >= 2, end + 1 >= bytes.count || !isBase64URL(bytes[end + 1]) { break }
-            end += 1
+            guard goesOn else { return segment >= 2 ? end - start : nil }
+            if segment < 5 { end += 1 }
         }
-        return segments >= 2 ? end - start : nil
+        return end - start
+    }
+
+    private static func endOfSegment(_ bytes: [UInt8], _ start: Int) -> Int {
+        var end = start
+        while end < bytes.count, isBase64URL(bytes[end]) { end += 1 }
+        return end
     }
 
     private static func isBase64URL(_ byte: UInt8) -> Bool {
