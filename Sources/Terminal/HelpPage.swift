@@ -68,7 +68,7 @@ private func note(on option: OptionDeclaration) -> String {
 private func section(_ title: String, _ rows: [(String, String)], _ width: Int) -> String {
     guard !rows.isEmpty else { return "" }
     let longest = rows.map { TextWidth.of($0.0) }.max() ?? 0
-    let column = min(longest, 30) + 4
+    let column = min(longest, width / 3) + 4
     var text = "\n\(title):\n"
     for (name, help) in rows {
         let lines = wrapped(help, width: width, indent: column)

@@ -48,7 +48,9 @@ private final class SignalHub: Sendable {
 
     private struct State {
         var streams: [Int: (signals: Set<Int32>, continuation: AsyncStream<Int32>.Continuation)] = [:]
-        var previous: [Int32: Handler?] = [:]
+        /// What each signal did before, as a number: SIG_IGN is the pointer 1, which an optional of an optional function
+        /// takes for no value.
+        var previous: [Int32: Int] = [:]
         var nextID = 0
         var reads = false
     }
@@ -66,7 +68,7 @@ private final class SignalHub: Sendable {
             state.streams[id] = (Set(signals), continuation)
             for number in Set(signals) where state.previous[number] == nil {
                 precondition(number > 0 && number < 64 && number != SIGKILL && number != SIGSTOP, "no such signal")
-                state.previous[number] = .some(signal(number, handleSignal))
+                state.previous[number] = unsafeBitCast(signal(number, handleSignal), to: Int.self)
             }
             return id
         }
@@ -77,7 +79,7 @@ private final class SignalHub: Sendable {
             guard let ended = state.streams.removeValue(forKey: id) else { return }
             for number in ended.signals where !state.streams.values.contains(where: { $0.signals.contains(number) }) {
                 guard let previous = state.previous.removeValue(forKey: number) else { continue }
-                signal(number, previous)
+                signal(number, unsafeBitCast(previous, to: Handler?.self))
             }
         }
     }
