@@ -52,10 +52,12 @@ let tests: [Target] = [
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
-    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient"]),
+    // A server of raw sockets that misbehaves on command; tests only.
+    .target(name: "RawServer", path: "Tests/RawServer"),
+    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
-    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI"]),
+    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
 ]

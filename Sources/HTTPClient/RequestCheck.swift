@@ -3,7 +3,7 @@
 extension HTTPExchange {
     /// Why the request cannot be sent as it stands, or nil. A fault here comes from configuration or from an identifier
     /// that should have been refused before.
-    func fault() -> TransportFault? {
+    package func fault() -> TransportFault? {
         if let reason = urlFault() { return TransportFault(.invalidRequest, reason) }
         for (name, value) in headers {
             guard !name.isEmpty, name.utf8.allSatisfy(isToken) else {
