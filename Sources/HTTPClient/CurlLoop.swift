@@ -19,6 +19,8 @@ final class CurlLoop: @unchecked Sendable {
     private var waiting: WaitingLine
     private var closers: [CheckedContinuation<Void, Never>] = []
     private var finished: [(CheckedContinuation<ExchangeResult, Never>, ExchangeResult)] = []
+    private var mayHaveStaleSockets = false
+    private var occupancy = HTTPClientOccupancy()
     private var hasBegun = false
 
     private static let globalInit = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
@@ -173,6 +175,7 @@ final class CurlLoop: @unchecked Sendable {
     }
 
     private func release(_ handle: EasyHandle, _ id: UInt64) {
+        if handle.transfer?.sendCount == 0 { mayHaveStaleSockets = true }
         curl_multi_remove_handle(multi, handle.easy)
         handle.end()
         active[id] = nil
@@ -184,6 +187,15 @@ final class CurlLoop: @unchecked Sendable {
     }
 
     private func deliver() {
+        if mayHaveStaleSockets {
+            mayHaveStaleSockets = false
+            sockets.prune()
+        }
+        let now = HTTPClientOccupancy(active: active.count, waiting: waiting.count, sockets: sockets.count)
+        if now != occupancy {
+            occupancy = now
+            mailbox.occupancy = now
+        }
         let results = finished
         finished.removeAll(keepingCapacity: true)
         for (continuation, result) in results { continuation.resume(returning: result) }

@@ -41,8 +41,21 @@ package final class HTTPClient: Sendable {
         mailbox.closeKept()
     }
 
+    /// How full the client was at the end of its last turn.
+    package var occupancy: HTTPClientOccupancy { mailbox.occupancy }
+
     /// Refuses new exchanges, ends waiting ones as `notSent`, and returns when those under way have ended.
     package func close() async {
         await withCheckedContinuation { mailbox.close($0) }
     }
+}
+
+/// How much of a client's bounds is in use, for metrics.
+package struct HTTPClientOccupancy: Sendable, Equatable {
+    /// Exchanges under way.
+    package var active = 0
+    /// Exchanges that wait for a connection.
+    package var waiting = 0
+    /// Open sockets, kept connections included.
+    package var sockets = 0
 }

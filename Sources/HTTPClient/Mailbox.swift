@@ -21,6 +21,7 @@ final class Mailbox: Sendable {
     private struct State {
         var commands: [LoopCommand] = []
         var isClosed = false
+        var occupancy = HTTPClientOccupancy()
     }
 
     private let state = Mutex(State())
@@ -70,6 +71,11 @@ final class Mailbox: Sendable {
             state.commands.append(.close(continuation))
         }
         queue.wake()
+    }
+
+    var occupancy: HTTPClientOccupancy {
+        get { state.withLock { $0.occupancy } }
+        set { state.withLock { $0.occupancy = newValue } }
     }
 
     func takeAll() -> [LoopCommand] {

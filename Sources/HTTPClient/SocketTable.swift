@@ -8,6 +8,8 @@ struct SocketTable {
     private struct Socket {
         var requests = 0
         var generation: Int
+        /// The system's number of the socket itself: a descriptor comes back for another one.
+        var inode: ino_t
         var port: UInt16 = 0
     }
 
@@ -16,8 +18,11 @@ struct SocketTable {
     private var withoutPort: Set<Int32> = []
     private var generation = 0
 
+    var count: Int { sockets.count }
+
     mutating func opened(_ descriptor: Int32) {
-        sockets[descriptor] = Socket(generation: generation)
+        closed(descriptor)
+        sockets[descriptor] = Socket(generation: generation, inode: inode(descriptor))
         withoutPort.insert(descriptor)
     }
 
@@ -27,6 +32,14 @@ struct SocketTable {
         guard socket.port != 0 else { return }
         descriptorsByPort[socket.port]?.removeAll { $0 == descriptor }
         if descriptorsByPort[socket.port]?.isEmpty == true { descriptorsByPort[socket.port] = nil }
+    }
+
+    /// Forgets sockets that are no longer open. libcurl 7.88 closes a socket whose connection was never ready without
+    /// telling.
+    mutating func prune() {
+        for (descriptor, socket) in sockets where inode(descriptor) != socket.inode {
+            closed(descriptor)
+        }
     }
 
     /// From now on no socket that is open at this moment counts as clean.
@@ -63,6 +76,11 @@ struct SocketTable {
             descriptorsByPort[port, default: []].append(descriptor)
         }
         withoutPort = withoutPort.filter { sockets[$0]?.port == 0 }
+    }
+
+    private func inode(_ descriptor: Int32) -> ino_t {
+        var facts = stat()
+        return fstat(descriptor, &facts) == 0 ? facts.st_ino : 0
     }
 
     private func localPort(_ descriptor: Int32) -> UInt16 {

@@ -12,6 +12,7 @@ struct WaitingLine {
     }
 
     var isEmpty: Bool { transfers.isEmpty }
+    var count: Int { transfers.count }
 
     /// False: the line is full.
     mutating func append(_ transfer: Transfer) -> Bool {

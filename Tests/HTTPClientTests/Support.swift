@@ -45,7 +45,3 @@ func inParallel<Element: Sendable>(
         try await group.waitForAll()
     }
 }
-
-func openDescriptors() throws -> Int {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
-}

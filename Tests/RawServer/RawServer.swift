@@ -207,7 +207,7 @@ package final class RawServer: Sendable {
 
     private func takeSome(_ connection: Int32, _ index: Int, _ maximum: Int) -> Bool {
         var buffer = [UInt8](repeating: 0, count: maximum)
-        let count = recv(connection, &buffer, maximum, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(connection, &buffer, maximum, Int32(MSG_DONTWAIT))
         guard count > 0 else { return count < 0 && errno == EAGAIN }
         state.withLock { $0.received[index].append(contentsOf: buffer[..<count]) }
         return true
@@ -221,7 +221,7 @@ package final class RawServer: Sendable {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
-                Foundation.send(connection, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                Foundation.send(connection, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return }
             sent += count
