@@ -5,8 +5,11 @@ import Testing
     import Glibc
 #endif
 
-/// A blocking TCP client that sends and shows raw bytes. Reads give up after ten seconds.
-final class RawClient {
+/// A TCP client that sends and shows raw bytes. Reads give up after ten seconds. They block a thread of a dispatch queue,
+/// not one of those that run tasks: there may be only two of these, and the server needs one.
+///
+/// Unchecked: a test uses one client from one task at a time.
+final class RawClient: @unchecked Sendable {
     enum End: Equatable { case open, closed, reset }
 
     let descriptor: Int32
@@ -36,7 +39,13 @@ final class RawClient {
     }
 
     /// Reads until `done` says so or the connection ends.
-    func read(until done: (String) -> Bool = { _ in false }) -> String {
+    func read(until done: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: self.blockingRead(until: done)) }
+        }
+    }
+
+    private func blockingRead(until done: (String) -> Bool) -> String {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -55,12 +64,12 @@ final class RawClient {
     /// One exchange on a connection of its own that the server closes after it.
     static func exchange(
         port: UInt16, _ method: String, _ target: String, headers: [String] = [], body: String = ""
-    ) throws -> (head: String, body: String, end: End) {
+    ) async throws -> (head: String, body: String, end: End) {
         let client = try RawClient(port: port)
         let length = body.isEmpty && method != "POST" ? [] : ["Content-Length: \(body.utf8.count)"]
         let fields = ["Host: x", "Connection: close"] + length + headers
         client.send("\(method) \(target) HTTP/1.1\r\n\(fields.joined(separator: "\r\n"))\r\n\r\n\(body)")
-        let text = client.read()
+        let text = await client.read()
         guard let split = text.range(of: "\r\n\r\n") else { return (text, "", client.end) }
         return (String(text[..<split.lowerBound]), String(text[split.upperBound...]), client.end)
     }
