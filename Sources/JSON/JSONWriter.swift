@@ -26,6 +26,7 @@ package struct JSONWriter: Sendable {
         endArray()
     }
 
+    /// Begins and ends where the content is not written in one place.
     package mutating func beginObject() { open(UInt8(ascii: "{")) }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
@@ -39,11 +40,13 @@ package struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// A text value, escaped.
     package mutating func string(_ text: String) {
         separate()
         quote(text)
     }
 
+    /// An integer of any width.
     package mutating func int(_ value: some BinaryInteger) { token(String(value)) }
 
     /// The shortest text that reads back as the same double. JSON has no infinities: `value` must be finite.
@@ -52,6 +55,7 @@ package struct JSONWriter: Sendable {
         token(value.description)
     }
 
+    /// `true` or `false`; below it, `null`.
     package mutating func bool(_ value: Bool) { token(value ? "true" : "false") }
     package mutating func null() { token("null") }
 
@@ -74,6 +78,7 @@ package struct JSONWriter: Sendable {
         bytes.append(contentsOf: value)
     }
 
+    /// A name with its value, for each of the common kinds of value.
     package mutating func member(_ name: String, _ text: String) {
         key(name)
         string(text)

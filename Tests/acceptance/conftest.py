@@ -1,0 +1,75 @@
+"""What the acceptance tests share.
+
+scripts/test sets BRIDGE_BINARY and, where there is a broker, KAFKA_BOOTSTRAP_SERVERS and KAFKA_HOME. A test of
+something that is not here is skipped with the reason.
+"""
+
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The release binary."""
+    path = Path(os.environ.get("BRIDGE_BINARY", ROOT / ".build/release/campaign-bridge"))
+    if not path.exists():
+        pytest.fail(f"{path} is not built: run make build")
+    return path
+
+
+@pytest.fixture(scope="session")
+def brokers() -> str:
+    """The bootstrap servers of a real broker that is shared by all tests: use names of your own on it."""
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if not servers:
+        pytest.skip("no real broker: set KAFKA_HOME or KAFKA_BOOTSTRAP_SERVERS")
+    return servers
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name for topics and groups that no other test uses."""
+    return "t" + uuid.uuid4().hex[:12]
+
+
+class Cluster:
+    """A Kafka cluster of a test's own, which it may kill, stop and pause."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.env: dict[str, str] = {}
+
+    def do(self, verb: str, *arguments: str) -> str:
+        done = subprocess.run([ROOT / "scripts/kafka", verb, self.folder, *arguments], capture_output=True, text=True,
+                              timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self, *arguments: str) -> str:
+        lines = self.do("up", *arguments).splitlines()
+        self.env = dict(line.split("=", 1) for line in lines)
+        return self.env["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A cluster that is not up yet; gone after the test."""
+    if not os.environ.get("KAFKA_HOME") and not (ROOT.parent / "shared/kafka/libs").is_dir():
+        pytest.skip("no Kafka distribution: set KAFKA_HOME")
+    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
+        pytest.skip("no Java 17 or newer")
+    one = Cluster(tmp_path / "kafka")
+    yield one
+    one.do("wipe")
