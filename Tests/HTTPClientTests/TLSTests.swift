@@ -75,7 +75,8 @@ final class TLSServer: Sendable {
     func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
     func stop() throws {
-        process.terminate()
+        // A child inherits the signal mask of the thread that starts it, which may block the gentler signals.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         try FileManager.default.removeItem(at: folder)
     }
