@@ -35,7 +35,8 @@ struct EveryByteTests {
             #expect(first.answer?.status == 200, "\(place)")
         }
         let before = (server.requestCount, server.byteCount)
-        let result = await client.perform(post(server.url, deadline: ending.deadline, reuse: kept))
+        let result = await client.perform(
+            post(server.url, deadline: wholeAnswer ? .seconds(20) : ending.deadline, reuse: kept))
         await client.close()
         await server.stop()
         let requests = server.requestCount - before.0
@@ -51,7 +52,8 @@ struct EveryByteTests {
             #expect(!wholeAnswer, "\(place) \(fault)")
             #expect(!fault.text.contains("secret"), "\(place)")
         }
-        if !kept { #expect(result.notSent == nil, "the request was on its way: \(place)") }
+        // A stalled exchange may meet its short deadline before it is sent where the machine is busy.
+        if !kept && ending != .stall { #expect(result.notSent == nil, "the request was on its way: \(place)") }
     }
 
     @Test(
