@@ -200,6 +200,34 @@ struct HTTPServerTests {
         #expect(throws: HTTPServerError.self) { try HTTPServer(settings: settings) { _ in .now(.text("")) } }
     }
 
+    @Test("With a certificate the server speaks TLS; with a wrong one it does not start")
+    func tls() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (key, certificate) = (folder.path + "/key.pem", folder.path + "/cert.pem")
+        let made = try await Tool.run(
+            "openssl",
+            "req -x509 -newkey rsa:2048 -nodes -keyout \(key) -out \(certificate) -days 1 -subj /CN=localhost")
+        try #require(made.status == 0)
+        var settings = HTTPServerSettings()
+        settings.certificateFile = certificate
+        settings.keyFile = key
+        let server = try HTTPServer(settings: settings) { _ in .later { .text("over TLS") } }
+        try await withHTTPServer(server) { server async throws in
+            let answer = try await Tool.run(
+                "curl", "-s --max-time 20 --noproxy * --cacert \(certificate) https://localhost:\(server.port)/")
+            #expect(answer.output == "over TLS")
+            #expect(try await RawClient.exchange(port: server.port, "GET", "/").body != "over TLS")
+        }
+        settings.keyFile = certificate
+        #expect {
+            try HTTPServer(settings: settings) { _ in .now(.text("")) }
+        } throws: {
+            ($0 as? HTTPServerError)?.code == .certificate
+        }
+    }
+
     @Test("A head inspection can end a connection before the body is read")
     func inspection() async throws {
         let server = try HTTPServer(
