@@ -18,6 +18,7 @@ package struct SimulatorFault: Sendable {
         /// The true answer, with so many bytes of its body at a time and a pause after each.
         case slow(bytes: Int, pause: Duration)
         /// The connection is reset or closed before the request's body is read.
+        /// `hold` closes too; nothing is ever done.
         case cutBeforeReading(End)
         /// The connection is reset, closed or held with no byte of an answer.
         case cut(End)
@@ -76,7 +77,8 @@ package struct FaultRule: Sendable {
 
     /// A rule; the defaults hit every call.
     package init(
-        name: String = "", operations: [String] = [], campaign: String = "*", stream: String = "*", account: String = "*",
+        name: String = "", operations: [String] = [], campaign: String = "*", stream: String = "*",
+        account: String = "*",
         skip: Int = 0, count: Int? = nil, total: Int? = nil, probability: Double = 1, fault: SimulatorFault
     ) {
         self.name = name

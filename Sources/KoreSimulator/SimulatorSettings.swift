@@ -158,5 +158,7 @@ package struct SimulatorSettings: Sendable {
         server = HTTPServerSettings()
         server.connectionLimit = 20_000
         server.backlog = 4096
+        // libmicrohttpd clears the memory before each request.
+        server.connectionMemoryLimit = 16 << 10
     }
 }

@@ -104,7 +104,7 @@ struct AnswerTests {
     @Test("The deadline covers the body: one that hangs has no answer, and its status is told")
     func hangingBody() async throws {
         let result = try await result(
-            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", deadline: .milliseconds(200), ending: .stall)
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", deadline: .milliseconds(1500), ending: .stall)
         guard case .maybeSent(let fault, let status) = result else {
             Issue.record("\(result)")
             return

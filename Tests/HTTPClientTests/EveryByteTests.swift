@@ -35,7 +35,8 @@ struct EveryByteTests {
             #expect(first.answer?.status == 200, "\(place)")
         }
         let before = (server.requestCount, server.byteCount)
-        let result = await client.perform(post(server.url, deadline: ending.deadline, reuse: kept))
+        let result = await client.perform(
+            post(server.url, deadline: wholeAnswer ? .seconds(20) : ending.deadline, reuse: kept))
         await client.close()
         await server.stop()
         let requests = server.requestCount - before.0
@@ -51,15 +52,18 @@ struct EveryByteTests {
             #expect(!wholeAnswer, "\(place) \(fault)")
             #expect(!fault.text.contains("secret"), "\(place)")
         }
-        if !kept { #expect(result.notSent == nil, "the request was on its way: \(place)") }
+        // A stalled exchange may meet its short deadline before it is sent where the machine is busy.
+        if !kept && ending != .stall { #expect(result.notSent == nil, "the request was on its way: \(place)") }
     }
 
     @Test(
         "A request that is read up to any byte is never sent twice, and never called unsent",
         arguments: Ending.allCases, [false, true])
     func requestSide(ending: Ending, kept: Bool) async throws {
-        // The request is about 190 bytes; past its end the server simply never answers.
-        try await inParallel(Array(1...200), width: 48) { count in
+        let probe = RawServer { _ in [.readRequest, .write(answer200)] }
+        _ = await (try makeClient()).perform(post(probe.url))
+        await probe.stop()
+        try await inParallel(Array(1...probe.byteCount), width: 48) { count in
             try await check(
                 ending, kept: kept, cut: [.read(count)], wholeAnswer: false,
                 place: "\(ending) after \(count) bytes of the request, kept \(kept)")

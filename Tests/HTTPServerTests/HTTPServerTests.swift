@@ -16,7 +16,8 @@ struct HTTPServerTests {
         let echo = self.echo
         let server = try HTTPServer(settings: .init()) { r in immediate ? .now(echo(r)) : .later { echo(r) } }
         try await withHTTPServer(server) { server async throws in
-            let answer = try await RawClient.exchange(port: server.port, "POST", "/a%2Fb//c?x=1+2&y&x=%C3%A9", body: "12345")
+            let answer = try await RawClient.exchange(
+                port: server.port, "POST", "/a%2Fb//c?x=1+2&y&x=%C3%A9", body: "12345")
             #expect(answer.head.hasPrefix("HTTP/1.1 200"))
             #expect(answer.body == "POST [\"a/b\", \"\", \"c\"] [\"x=1 2\", \"y=\", \"x=é\"] 5")
         }
@@ -50,7 +51,9 @@ struct HTTPServerTests {
 
     @Test("Bad input gets an error or a closed connection, and the server goes on", arguments: badTexts.indices)
     func badInput(_ index: Int) async throws {
-        let server = try HTTPServer(settings: .init()) { _ in .now(.text("fine")) }
+        var settings = HTTPServerSettings()
+        settings.idleTimeout = .seconds(1)
+        let server = try HTTPServer(settings: settings) { _ in .now(.text("fine")) }
         try await withHTTPServer(server, stopDeadline: .zero) { server async throws in
             let client = try RawClient(port: server.port)
             client.send(Self.badTexts[index])
@@ -68,7 +71,9 @@ struct HTTPServerTests {
         try await withHTTPServer(server) { server async throws in
             let port = server.port
             #expect(try await RawClient.exchange(port: port, "POST", "/", body: "0123456789").body == "10")
-            #expect(try await RawClient.exchange(port: port, "POST", "/", body: "0123456789a").head.hasPrefix("HTTP/1.1 413"))
+            #expect(
+                try await RawClient.exchange(port: port, "POST", "/", body: "0123456789a").head.hasPrefix(
+                    "HTTP/1.1 413"))
             let chunked = try RawClient(port: port)
             chunked.send("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
             chunked.send("8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n")
@@ -193,6 +198,34 @@ struct HTTPServerTests {
         }
         settings.certificateFile = "/nonexistent"
         #expect(throws: HTTPServerError.self) { try HTTPServer(settings: settings) { _ in .now(.text("")) } }
+    }
+
+    @Test("With a certificate the server speaks TLS; with a wrong one it does not start")
+    func tls() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (key, certificate) = (folder.path + "/key.pem", folder.path + "/cert.pem")
+        let made = try await Tool.run(
+            "openssl",
+            "req -x509 -newkey rsa:2048 -nodes -keyout \(key) -out \(certificate) -days 1 -subj /CN=localhost")
+        try #require(made.status == 0)
+        var settings = HTTPServerSettings()
+        settings.certificateFile = certificate
+        settings.keyFile = key
+        let server = try HTTPServer(settings: settings) { _ in .later { .text("over TLS") } }
+        try await withHTTPServer(server) { server async throws in
+            let answer = try await Tool.run(
+                "curl", "-s --max-time 20 --noproxy * --cacert \(certificate) https://localhost:\(server.port)/")
+            #expect(answer.output == "over TLS")
+            #expect(try await RawClient.exchange(port: server.port, "GET", "/").body != "over TLS")
+        }
+        settings.keyFile = certificate
+        #expect {
+            try HTTPServer(settings: settings) { _ in .now(.text("")) }
+        } throws: {
+            ($0 as? HTTPServerError)?.code == .certificate
+        }
     }
 
     @Test("A head inspection can end a connection before the body is read")

@@ -5,8 +5,8 @@ import Testing
     import Glibc
 #endif
 
-/// A TCP client that sends and shows raw bytes. Reads give up after ten seconds. They block a thread of a dispatch queue,
-/// not one of those that run tasks: there may be only two of these, and the server needs one.
+/// A TCP client that sends and shows raw bytes. Reads give up after ten seconds. They block a thread of
+/// their own, not one of those that run tasks: there may be only two of these, and the server needs one.
 ///
 /// Unchecked: a test uses one client from one task at a time.
 final class RawClient: @unchecked Sendable {
@@ -41,7 +41,7 @@ final class RawClient: @unchecked Sendable {
     /// Reads until `done` says so or the connection ends.
     func read(until done: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: self.blockingRead(until: done)) }
+            Thread.detachNewThread { continuation.resume(returning: self.blockingRead(until: done)) }
         }
     }
 
