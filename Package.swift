@@ -42,7 +42,7 @@ let rooms: [Target] = [
         dependencies: ["BridgeCore", "Kafka", "KoreAPI", "HTTPServer", "Configuration", "Telemetry"]),
     .executableTarget(
         name: "campaign-bridge",
-        dependencies: ["Bridge", "KoreSimulator", "Terminal"]),
+        dependencies: ["Bridge", "KoreSimulator", "Terminal", "JSON"]),
 ]
 
 let tests: [Target] = [

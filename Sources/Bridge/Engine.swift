@@ -1,6 +1,6 @@
 package import BridgeCore
-package import Kafka
-package import Records
+internal import Kafka
+internal import Records
 
 /// What the engine asks its drivers to do, in order.
 enum DriverCommand: Sendable {

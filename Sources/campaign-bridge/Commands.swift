@@ -54,7 +54,7 @@ enum Commands {
         options: [
             OptionDeclaration("create", .flag, help: "Creates missing topics. Topics that exist are never changed."),
             OptionDeclaration(
-                "replication", .integer(1...32), fallback: "3", help: "Copies of each partition of a created topic."),
+                "replication", .integer(1...32), help: "Copies of each partition of a created topic."),
             OptionDeclaration(
                 "partitions", .integer(1...10_000),
                 help: "Partitions of a created source topic; the ledger always has as many as the source."),
