@@ -67,14 +67,16 @@ package final class BridgeMetrics: Sendable {
     package init(registry: MetricRegistry, mostConnections: Int) {
         let connection = MetricLabel("connection", .bounded(max(1, mostConnections)))
         recordFamily = registry.counters(
-            Self.counter("records", [MetricLabel("class", RecordClass.self)], "Source records by what they were when met."),
+            Self.counter(
+                "records", [MetricLabel("class", RecordClass.self)], "Source records by what they were when met."),
             by: RecordClass.self)
         callFamily = registry.counters(
             Self.counter("calls", [MetricLabel("class", CallClass.self)], "Start calls that ended, by class."),
             by: CallClass.self)
         startedFamily = registry.counters(
             Self.counter(
-                "started", [MetricLabel("evidence", Outcome.Evidence.self)], "Events that ended as started, by evidence."),
+                "started", [MetricLabel("evidence", Outcome.Evidence.self)],
+                "Events that ended as started, by evidence."),
             by: Outcome.Evidence.self)
         deadLetterFamily = registry.counters(
             Self.counter(
@@ -87,7 +89,8 @@ package final class BridgeMetrics: Sendable {
             Self.counter("weak_identities", [], "Records that have no identity but their place."))
         doubts = registry.counter(Self.counter("doubts", [], "Attempts whose outcome was in doubt."))
         missed = registry.counter(
-            Self.counter("source_records_missed", [], "Offsets that were removed from the source before they were read."))
+            Self.counter(
+                "source_records_missed", [], "Offsets that were removed from the source before they were read."))
         callSeconds = registry.histogram(Self.duration("call", "Time of a start call."))
         eventSeconds = registry.histogram(Self.duration("event", "From meeting a record to its outcome's commit."))
         transactionSeconds = registry.histogram(Self.duration("transaction", "Time of a transaction."))
@@ -97,9 +100,13 @@ package final class BridgeMetrics: Sendable {
                 help: "Ledger entries in one transaction."))
         takeOverSeconds = registry.histogram(Self.duration("take_over", "Time to take over a partition."))
         skewFamily = registry.gauges(
-            Self.gauge("clock_skew_seconds", unit: .seconds, labels: [connection], "The API's clock minus ours, whole seconds."))
+            Self.gauge(
+                "clock_skew_seconds", unit: .seconds, labels: [connection], "The API's clock minus ours, whole seconds."
+            ))
         lagFamily = registry.gauges(
-            Self.gauge("lag", labels: [MetricLabel("partition", .bounded(1000))], "Records of the source not yet read, by partition."))
+            Self.gauge(
+                "lag", labels: [MetricLabel("partition", .bounded(1000))],
+                "Records of the source not yet read, by partition."))
         let inFlight = Self.gauge("calls_in_flight", "Start calls under way.")
         let ready = Self.gauge("intents_ready", "Intents committed and not yet called.")
         let inDoubt = Self.gauge("in_doubt", "Attempts in doubt now.")

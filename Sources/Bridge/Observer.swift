@@ -77,8 +77,10 @@ struct Observer: Sendable {
         }
         line(event).debug(
             "call ended",
-            [.attempt: .int(attempt), .result: .string(outcome.rawValue), .cause: .string(cause),
-                .status: .int(report.status ?? 0), .milliseconds: .int(report.duration.milliseconds)])
+            [
+                .attempt: .int(attempt), .result: .string(outcome.rawValue), .cause: .string(cause),
+                .status: .int(report.status ?? 0), .milliseconds: .int(report.duration.milliseconds),
+            ])
     }
 
     private func finished(_ event: EventNote, _ outcome: Outcome, _ waited: Int64) {
@@ -88,8 +90,10 @@ struct Observer: Sendable {
             metrics.started(evidence).add()
             line(event).info(
                 "campaign started",
-                [.instanceID: .string(answer.instanceID ?? ""), .evidence: .string(evidence.rawValue),
-                    .milliseconds: .int(waited)])
+                [
+                    .instanceID: .string(answer.instanceID ?? ""), .evidence: .string(evidence.rawValue),
+                    .milliseconds: .int(waited),
+                ])
         case .deadLetter(let reason, _, _):
             metrics.deadLetters(reason).add()
             line(event).warning("dead letter", [.reason: .string(reason.rawValue)])

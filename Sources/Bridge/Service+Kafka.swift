@@ -27,8 +27,10 @@ extension BridgeService {
                 case .assigned(let number, let partitions, let group):
                     logger.info(
                         "partitions assigned",
-                        [.rebalance: .int(number), .partitions: .string(Self.list(partitions)),
-                            .generation: .int(group?.generation ?? -1)])
+                        [
+                            .rebalance: .int(number), .partitions: .string(Self.list(partitions)),
+                            .generation: .int(group?.generation ?? -1),
+                        ])
                     await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
                 case .revoked(let number, let partitions, let lost):
                     logger.info(

@@ -56,8 +56,12 @@ package final class BridgeService: Sendable {
         client = try settings.campaignClient(version: version)
         consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
         reader = try Consumer(settings: settings.reader, maximumBatch: 5000)
-        admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) { kafkaLog.take($0) }
-        plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) { kafkaLog.take($0) }
+        admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) {
+            kafkaLog.take($0)
+        }
+        plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) {
+            kafkaLog.take($0)
+        }
         var random = SeededRandom(seed: seed)
         let core = settings.core(sourcePartitions: sourcePartitions, run: random.hex(bytes: 8))
         let observer = Observer(logger: logger, metrics: metrics, connections: settings.connections.map(\.name))
@@ -77,15 +81,33 @@ package final class BridgeService: Sendable {
     /// under way end, their outcomes are committed.
     package func run(stop: AsyncStream<Int32>) async -> ServiceEnd {
         let end = await withTaskGroup(of: ServiceEnd?.self, returning: ServiceEnd.self) { group in
-            group.addTask { await self.sourceLoop(); return nil }
-            group.addTask { await self.ledgerLoop(); return nil }
-            group.addTask { await self.commandLoop(); return nil }
-            group.addTask { await self.transactionLoop(); return nil }
-            group.addTask { await self.callLoop(); return nil }
-            group.addTask { await self.lateLoop(); return nil }
-            group.addTask { await self.tickLoop(); return nil }
-            group.addTask { for await _ in stop { return .drained }; return nil }
-            group.addTask { for await end in self.finish { return end }; return nil }
+            group.addTask {
+                await self.sourceLoop(); return nil
+            }
+            group.addTask {
+                await self.ledgerLoop(); return nil
+            }
+            group.addTask {
+                await self.commandLoop(); return nil
+            }
+            group.addTask {
+                await self.transactionLoop(); return nil
+            }
+            group.addTask {
+                await self.callLoop(); return nil
+            }
+            group.addTask {
+                await self.lateLoop(); return nil
+            }
+            group.addTask {
+                await self.tickLoop(); return nil
+            }
+            group.addTask {
+                for await _ in stop { return .drained }; return nil
+            }
+            group.addTask {
+                for await end in self.finish { return end }; return nil
+            }
             var end = ServiceEnd.drained
             for await result in group {
                 guard let result else { continue }

@@ -104,6 +104,9 @@ enum Commands {
             OptionDeclaration(
                 "listen", placeholder: "address:port", fallback: "127.0.0.1:8085",
                 help: "Where it listens; port 0 takes a free one, which is printed."),
+            OptionDeclaration(
+                "settings", placeholder: "file",
+                help: "Apps, campaigns, rate limit, latency and more (JSON; GET /simulator/settings shows all)."),
             OptionDeclaration("faults", placeholder: "file", help: "Which calls go wrong, and how."),
             OptionDeclaration("journal", placeholder: "file", help: "Writes each accepted start to this file."),
         ],

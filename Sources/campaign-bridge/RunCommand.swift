@@ -41,8 +41,10 @@ struct BridgeRunner {
     func run(stop: AsyncStream<Int32>) async -> Int32 {
         logger.info(
             "campaign-bridge starts",
-            [.version: .string(Process.version), .librdkafka: .string(LibraryVersion.string),
-                .replica: .string(settings.replica.name ?? "")])
+            [
+                .version: .string(Process.version), .librdkafka: .string(LibraryVersion.string),
+                .replica: .string(settings.replica.name ?? ""),
+            ])
         for text in LibraryVersion.limitations() { logger.warning("librdkafka's limits", [.limit: .string(text)]) }
         let registry = MetricRegistry(prefix: "campaign_bridge")
         let metrics = BridgeMetrics(registry: registry, mostConnections: settings.metrics.maximumAccounts)
@@ -64,7 +66,9 @@ struct BridgeRunner {
         }
         logger.info("listening", [.port: .int(server.port)])
         return await withTaskGroup(of: Int32?.self, returning: Int32.self) { group in
-            group.addTask { await server.run(); return nil }
+            group.addTask {
+                await server.run(); return nil
+            }
             group.addTask {
                 for await signal in stop { stopSink.yield(signal) }
                 return nil

@@ -17,7 +17,8 @@ final class StartingState: Sendable {
             .now(
                 HTTPResponse(
                     status: 503, headers: ["content-type": "application/json"],
-                    body: Array("{\"ready\":false,\"reasons\":[{\"reason\":\"the broker has not answered yet\"}]}\n".utf8)))
+                    body: Array(
+                        "{\"ready\":false,\"reasons\":[{\"reason\":\"the broker has not answered yet\"}]}\n".utf8)))
         }
         router.reply("GET", "/metrics") { _ in
             .now(HTTPResponse(headers: ["content-type": MetricText.contentType], body: Array(registry.text().utf8)))
