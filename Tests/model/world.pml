@@ -138,6 +138,15 @@ end:
 #else
   :: atomic { TERMINAL(ledger) && committed == records && eventExpired ->
 #endif
+              /* What a process has read ages with the topic. */
+              if
+              :: SAME(rep[0].view, ledger) -> clear(rep[0].view)
+              :: else
+              fi;
+              if
+              :: SAME(rep[1].view, ledger) -> clear(rep[1].view)
+              :: else
+              fi;
               clear(ledger); retained = 1; printf("ledger: the entry goes by retention\n") }
 #endif
   od
