@@ -1,7 +1,8 @@
 /* The ledger protocol (docs/model.md): two replicas, one source partition, one event identity.
  *
  * This file holds the state and the promises. world.pml is everything that is not ours: brokers, network, API, time,
- * operators. rules.pml is what a replica decides by, replica.pml what it does. scripts/check-model lists the configurations and runs them.
+ * operators. rules.pml is what a replica decides by, replica.pml what it does. scripts/check-model lists the
+ * configurations and runs them.
  *
  * Configuration (-D):
  *   MAXATT n      attempts of the identity, 1..3

@@ -84,8 +84,6 @@ inline endByCoordinator(r) {
 proctype World() {
 end:
   do
-  :: atomic { !calm -> calm = 1; printf("world: no more faults\n") }
-
   /* The group gives the partition to a replica; members hear of it later (a zombie much later). */
   :: atomic { !calm && rep[0].phase != OFF -> rebalance(0); printf("group: new generation, 0 owns\n") }
 #ifndef SOLO
@@ -149,6 +147,8 @@ end:
               fi;
               clear(ledger); retained = 1; printf("ledger: the entry goes by retention\n") }
 #endif
+
+  :: atomic { !calm -> calm = 1; printf("world: no more faults\n") }
   od
 }
 
