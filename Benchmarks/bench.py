@@ -67,8 +67,8 @@ def one(work: Path, servers: str, events: int, latency: int) -> dict:
     name = f"bench-{os.getpid()}-{latency}"
     settings = work / f"simulator-{latency}.json"
     settings.write_text(json.dumps({
-        "ratePerMinute": 0, "runDuration": "1s", "latency": {"fixed": f"{latency}ms"} if latency else "none",
-        "journalLimit": 0}))
+        "ratePerMinute": 0, "runSeconds": 1, "latency": {"fixedMilliseconds": latency} if latency else "none",
+        "journalLimit": 1}))
     simulator = subprocess.Popen(
         [BINARY, "simulate", "--listen", "127.0.0.1:0", "--settings", settings], stdout=subprocess.PIPE, text=True)
     base = simulator.stdout.readline().strip()
