@@ -30,7 +30,7 @@ let rooms: [Target] = [
     .target(name: "JSON", dependencies: ["CJansson"]),
     .target(name: "Telemetry"),
     .target(name: "Terminal"),
-    .target(name: "Configuration", dependencies: ["CYAML"]),
+    .target(name: "Configuration", dependencies: ["JSON", "CYAML"]),
     .target(name: "Kafka", dependencies: ["Records", "NativeThread", "CRDKafka"]),
     .target(name: "HTTPClient", dependencies: ["NativeThread", "CCurl"]),
     .target(name: "HTTPServer", dependencies: ["CMicrohttpd"]),
@@ -42,7 +42,7 @@ let rooms: [Target] = [
         dependencies: ["BridgeCore", "Kafka", "KoreAPI", "HTTPServer", "Configuration", "Telemetry"]),
     .executableTarget(
         name: "campaign-bridge",
-        dependencies: ["Bridge", "KoreSimulator", "Terminal"]),
+        dependencies: ["Bridge", "KoreSimulator", "Terminal", "JSON"]),
 ]
 
 let tests: [Target] = [
@@ -50,12 +50,14 @@ let tests: [Target] = [
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
-    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient"]),
+    // A server of raw sockets that misbehaves on command; tests only.
+    .target(name: "RawServer", path: "Tests/RawServer"),
+    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
-    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI"]),
+    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
 ]

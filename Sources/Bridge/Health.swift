@@ -1,0 +1,40 @@
+internal import BridgeCore
+internal import Synchronization
+
+/// Whether the process is alive and ready, each with its reasons.
+package final class Health: Sendable {
+    private let engine: Engine
+    private let state = Mutex<[String: Int64]>([:])
+    private let isEnded = Atomic(false)
+
+    init(engine: Engine) { self.engine = engine }
+
+    func ended() { isEnded.store(true, ordering: .relaxed) }
+
+    /// Live means that our own loop turns; no dependency counts. nil: live.
+    package func notLive() async -> String? {
+        let since = await engine.sinceTick()
+        return since > 30_000 && !isEnded.load(ordering: .relaxed) ? "the engine's loop stands since \(since) ms" : nil
+    }
+
+    /// What keeps the replica from being ready, each with the time since it holds (milliseconds since 1970).
+    package func reasons(at wall: Int64) async -> [(reason: String, since: Int64)] {
+        let snapshot = await engine.snapshot()
+        var reasons: [String] = []
+        if snapshot.isDraining { reasons.append("draining") }
+        if !snapshot.isProducerReady { reasons.append("the transactional producer is not ready") }
+        if !snapshot.isAssigned { reasons.append("the group has given no assignment yet") }
+        for partition in snapshot.partitions {
+            switch partition.stage {
+            case .blocked: reasons.append("partition \(partition.partition) is blocked: see the log")
+            case .takingOver where partition.age > 30_000:
+                reasons.append("partition \(partition.partition) has not been taken over yet")
+            default: break
+            }
+        }
+        return state.withLock { known in
+            known = Dictionary(uniqueKeysWithValues: reasons.map { ($0, known[$0] ?? wall) })
+            return reasons.map { ($0, known[$0] ?? wall) }
+        }
+    }
+}

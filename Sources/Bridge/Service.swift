@@ -1,0 +1,202 @@
+package import BridgeCore
+package import Configuration
+internal import Kafka
+internal import KoreAPI
+internal import Records
+package import Telemetry
+
+/// How a service ended.
+package enum ServiceEnd: Sendable, Equatable {
+    /// Everything that was under way is written.
+    case drained
+    /// The drain's deadline passed; what is left is decided by the ledger at the next take-over.
+    case drainDeadline
+    /// Another process has our identity in the group or our transactional id.
+    case twin(String)
+    /// Going on would help nothing; the text says why.
+    case failed(String)
+}
+
+/// The running bridge: the engine and its drivers. Build it, then `run`.
+///
+/// The path of a record: source consumer -> decoder -> engine -> transactions (intent) -> calls -> engine ->
+/// transactions (outcome). Each driver below is one loop; none decides anything.
+package final class BridgeService: Sendable {
+    let settings: BridgeSettings
+    let version: String
+    let logger: Logger
+    let outages: OutageLog
+    let clock: @Sendable () -> Moment
+    let client: CampaignClient
+    package let engine: Engine
+    package let health: Health
+    let consumer: Consumer
+    let reader: Consumer
+    let admin: Admin
+    let plain: Producer
+    let observer: Observer
+    let finish: AsyncStream<ServiceEnd>
+    let finishSink: AsyncStream<ServiceEnd>.Continuation
+
+    /// - Parameters:
+    ///   - sourcePartitions: of the source topic, as `sourcePartitionCount` found it.
+    ///   - seed: randomness for the whole run.
+    /// - Throws: what the Kafka library or the API client does not take of the configuration.
+    package init(
+        settings: BridgeSettings, sourcePartitions: Int, version: String, seed: UInt64, logger: Logger,
+        outages: OutageLog, metrics: BridgeMetrics, listeners: [@Sendable ([Note]) -> Void] = [],
+        clock: @escaping @Sendable () -> Moment = currentMoment
+    ) throws {
+        self.settings = settings
+        self.version = version
+        self.logger = logger
+        self.outages = outages
+        self.clock = clock
+        let kafkaLog = KafkaLog(logger: logger, outages: outages)
+        client = try settings.campaignClient(version: version)
+        consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
+        reader = try Consumer(settings: settings.reader, maximumBatch: 5000)
+        admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) {
+            kafkaLog.take($0)
+        }
+        plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) {
+            kafkaLog.take($0)
+        }
+        var random = SeededRandom(seed: seed)
+        let core = settings.core(sourcePartitions: sourcePartitions, run: random.hex(bytes: 8))
+        let observer = Observer(logger: logger, metrics: metrics, connections: settings.connections.map(\.name))
+        self.observer = observer
+        engine = Engine(
+            settings: core, seed: random.next(), revokeDeadline: settings.group.revokeDeadline.milliseconds,
+            clock: clock
+        ) { notes in
+            observer.take(notes)
+            for listener in listeners { listener(notes) }
+        }
+        health = Health(engine: engine)
+        (finish, finishSink) = AsyncStream.makeStream()
+    }
+
+    /// Runs until `stop` gives a value, or until going on would help nothing. Drains first: no further intent, calls
+    /// under way end, their outcomes are committed.
+    package func run(stop: AsyncStream<Int32>) async -> ServiceEnd {
+        let end = await withTaskGroup(of: ServiceEnd?.self, returning: ServiceEnd.self) { group in
+            group.addTask {
+                await self.sourceLoop(); return nil
+            }
+            group.addTask {
+                await self.ledgerLoop(); return nil
+            }
+            group.addTask {
+                await self.commandLoop(); return nil
+            }
+            group.addTask {
+                await self.transactionLoop(); return nil
+            }
+            group.addTask {
+                await self.callLoop(); return nil
+            }
+            group.addTask {
+                await self.lateLoop(); return nil
+            }
+            group.addTask {
+                await self.tickLoop(); return nil
+            }
+            group.addTask {
+                for await _ in stop { return .drained }; return nil
+            }
+            group.addTask {
+                for await end in self.finish { return end }; return nil
+            }
+            var end = ServiceEnd.drained
+            for await result in group {
+                guard let result else { continue }
+                end = result == .drained ? await self.drain() : result
+                break
+            }
+            self.health.ended()
+            await self.close()
+            group.cancelAll()
+            return end
+        }
+        return end
+    }
+
+    private func drain() async -> ServiceEnd {
+        logger.info("draining: no further calls begin, calls under way end")
+        let deadline = ContinuousClock.now.advanced(by: settings.shutdown.drainDeadline)
+        await engine.beginDrain()
+        while ContinuousClock.now < deadline {
+            if await engine.isDrained {
+                logger.info("drained")
+                return .drained
+            }
+            await pause(.milliseconds(20))
+        }
+        logger.warning("the drain's deadline passed; the ledger tells the next owner what was under way")
+        return .drainDeadline
+    }
+
+    private func close() async {
+        let limit = Duration.seconds(5)
+        _ = await consumer.close(deadline: limit)
+        await engine.finish()
+        _ = await reader.close(deadline: limit)
+        _ = await plain.close(deadline: limit)
+        _ = await admin.close(deadline: limit)
+        await client.close()
+    }
+
+    /// Waits, or returns early when the task is cancelled: every caller then looks at its own condition again.
+    func pause(_ duration: Duration) async {
+        do { try await Task.sleep(for: duration) } catch { return }
+    }
+
+    // MARK: - Time
+
+    /// The engine's timers, to within `resolution`.
+    private func tickLoop() async {
+        let resolution: Int64 = 25
+        var reported: Int64 = .min
+        while !Task.isCancelled {
+            let wait = await engine.tick()
+            let now = clock().monotonic
+            if reported == .min || now - reported >= 1000 {
+                reported = now
+                observer.take(await engine.snapshot())
+                outages.writeDue()
+            }
+            await pause(.milliseconds(max(1, min(wait, resolution))))
+        }
+    }
+
+    // MARK: - Calls
+
+    private func callLoop() async {
+        let clock = self.clock
+        await withDiscardingTaskGroup { group in
+            for await order in engine.calls {
+                group.addTask {
+                    let report = await self.client.start(order.call) { clock().wall }
+                    await self.engine.callEnded(order, report)
+                }
+            }
+        }
+    }
+
+    /// L3: late answers are tried until they are written; an idempotent producer keeps each from standing there twice.
+    private func lateLoop() async {
+        let encoder = settings.encoder(version: version)
+        for await late in engine.lates {
+            while !Task.isCancelled {
+                guard let error = await plain.send([encoder.record(of: late)])[0] else {
+                    outages.recovered("late-answer")
+                    break
+                }
+                outages.failed("late-answer", [.error: .error(error)])
+                await pause(.seconds(1))
+            }
+            await engine.lateWritten()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package import BridgeCore
+package import Configuration
+package import Kafka
+package import KoreAPI
+
+// From the configuration to what each part takes. No part reads the configuration by itself.
+
+extension BridgeSettings {
+    /// - Parameters:
+    ///   - sourcePartitions: as the broker says.
+    ///   - run: random text that no other process's run has.
+    package func core(sourcePartitions: Int, run: String) -> CoreSettings {
+        var core = CoreSettings(
+            connections: connections.map { connection in
+                CoreSettings.Connection(
+                    name: connection.name, streams: connection.streams, accountID: connection.accountId,
+                    requestsPerMinute: connection.requestsPerMinute, burst: connection.burst,
+                    maximumInFlight: connection.maximumInFlight,
+                    tokenLifetime: ((connection.deadline + connection.tokenMargin).milliseconds + 999) / 1000,
+                    clockLeeway: connection.clockLeeway.milliseconds, doubtGrace: connection.doubtGrace.milliseconds)
+            },
+            sourcePartitions: sourcePartitions, owner: "\(replica.name ?? "replica")/\(run)")
+        core.maximumAge = source.maximumAge.milliseconds
+        core.maximumFutureTime = source.maximumFutureTime.milliseconds
+        core.windowRecords = source.windowRecords
+        core.windowBytes = source.windowBytes
+        core.maximumInFlight = calls.maximumInFlight
+        core.maximumReady = calls.maximumReady
+        core.maximumTransaction = transactions.maximumEntries
+        core.retryInitial = retry.initialDelay.milliseconds
+        core.retryMaximum = retry.maximumDelay.milliseconds
+        core.circuitFailures = circuit.failures
+        core.circuitOpen = circuit.openFor.milliseconds
+        if let pause = connections.map(\.throttlePause).min() { core.throttlePause = pause.milliseconds }
+        if let maximum = connections.map(\.retryAfterMaximum).max() { core.retryAfterMaximum = maximum.milliseconds }
+        return core
+    }
+
+    package var resultTopics: ResultTopics {
+        ResultTopics(
+            source: topics.source, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
+            failed: topics.failed)
+    }
+
+    package func encoder(version: String) -> ResultEncoder {
+        ResultEncoder(
+            topics: resultTopics, format: results.format == .binary ? .binary : .structured,
+            eventSource: results.source, accounts: connections.map(\.accountId), version: version)
+    }
+
+    package var decoder: RequestDecoder {
+        RequestDecoder(
+            identityField: source.identityField, identityHeader: source.identityHeader,
+            maximumBytes: source.maximumRecordBytes)
+    }
+
+    package func campaignClient(version: String) throws(ConnectionFault) -> CampaignClient {
+        try CampaignClient(
+            connections: connections.map(\.api),
+            settings: CampaignClientSettings(
+                maximumBodyBytes: connections.map(\.maximumAnswerBytes).max() ?? 1 << 20,
+                maximumWaiting: calls.maximumReady + calls.maximumInFlight,
+                maximumRetryAfter: connections.map(\.retryAfterMaximum).max() ?? .seconds(900),
+                reuseMaximumAge: connections.map(\.reuseMaximumAge).min() ?? .seconds(5),
+                userAgent: "campaign-bridge/\(version)"))
+    }
+
+    /// Properties that every Kafka client of the process shares.
+    package var commonKafka: ClientSettings {
+        var properties: [String: String] = [
+            "bootstrap.servers": kafka.bootstrapServers.joined(separator: ","),
+            "client.id": kafka.clientId,
+            "security.protocol": kafka.security.securityProtocol.rawValue,
+            "statistics.interval.ms": String(kafka.statisticsInterval.milliseconds),
+        ]
+        let security = kafka.security
+        if let mechanism = security.mechanism { properties["sasl.mechanism"] = mechanism.rawValue }
+        if let text = security.username { properties["sasl.username"] = text }
+        if let secret = security.password { properties["sasl.password"] = secret.reveal() }
+        if let file = security.caFile { properties["ssl.ca.location"] = file }
+        if let file = security.certificateFile { properties["ssl.certificate.location"] = file }
+        if let file = security.keyFile { properties["ssl.key.location"] = file }
+        if let secret = security.keyPassword { properties["ssl.key.password"] = secret.reveal() }
+        if security.securityProtocol.usesTLS {
+            properties["ssl.endpoint.identification.algorithm"] = security.verifyHostName ? "https" : "none"
+        }
+        for (name, value) in kafka.properties.values { properties[name] = value }
+        return ClientSettings(properties: properties)
+    }
+
+    /// The group's consumer of the source topic.
+    package var consumer: ClientSettings {
+        var settings = reader
+        settings.properties["group.id"] = group.id
+        settings.properties["partition.assignment.strategy"] = group.assignmentStrategy.rawValue
+        settings.properties["session.timeout.ms"] = String(group.sessionTimeout.milliseconds)
+        settings.properties["heartbeat.interval.ms"] = String(group.heartbeatInterval.milliseconds)
+        settings.properties["max.poll.interval.ms"] = String(group.maxPollInterval.milliseconds)
+        if let id = groupInstanceId { settings.properties["group.instance.id"] = id }
+        return settings
+    }
+
+    /// A consumer without a group, for the ledger and the control topic.
+    package var reader: ClientSettings {
+        var settings = commonKafka
+        settings.properties["group.id"] = group.id
+        settings.properties["isolation.level"] = "read_committed"
+        settings.properties["auto.offset.reset"] = "error"
+        settings.properties["queued.max.messages.kbytes"] = String(max(1024, source.prefetchBytes / 1024))
+        settings.properties["fetch.wait.max.ms"] = "100"
+        for (name, value) in kafka.consumerProperties.values { settings.properties[name] = value }
+        return settings
+    }
+
+    package var producer: ClientSettings {
+        var settings = commonKafka
+        for (name, value) in kafka.producerProperties.values { settings.properties[name] = value }
+        return settings
+    }
+}
+
+extension Configuration.ConnectionSettings {
+    /// The same connection as the API client takes it.
+    package var api: KoreAPI.ConnectionSettings {
+        KoreAPI.ConnectionSettings(
+            name: name, baseURL: baseURL, streamIDs: streams, accountID: accountId, clientID: clientId,
+            key: (algorithm.usesPrivateKey ? privateKey : clientSecret)?.reveal() ?? "",
+            algorithm: KoreAPI.ConnectionSettings.Algorithm(rawValue: algorithm.rawValue) ?? .hs256, subject: subject,
+            iid: iid, triggerPrefix: triggerPath + "/v2/public", readPrefix: readPath + "/v2/public",
+            deadline: deadline, connectTimeout: connectTimeout, reuse: reuseConnections,
+            maximumConnections: maximumInFlight, proxy: proxy ?? "", caFile: caFile ?? "",
+            clientCertificateFile: certificateFile ?? "", clientKeyFile: keyFile ?? "")
+    }
+}

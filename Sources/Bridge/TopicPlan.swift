@@ -1,0 +1,52 @@
+package import Configuration
+package import Kafka
+
+/// The topics that the bridge needs, and what is wrong with those that are there.
+package struct TopicPlan: Sendable {
+    package let topics: [NewTopic]
+
+    /// - Parameters:
+    ///   - sourcePartitions: of the source where it exists: the ledger has as many.
+    ///   - replication: copies of each partition; nil: as configured.
+    package init(_ settings: BridgeSettings, sourcePartitions: Int?, replication: Int? = nil) {
+        let copies = replication ?? settings.topics.replicationFactor
+        let durable = ["min.insync.replicas": String(min(copies, settings.topics.minInsyncReplicas))]
+        // A repeat at the end of the window may be handled as late as its maximum age allows, and its entry must then
+        // still be there.
+        let window = String(settings.ledgerRetention.milliseconds64)
+        let partitions = sourcePartitions ?? settings.topics.partitions
+        func topic(_ name: String, _ count: Int, _ own: [String: String]) -> NewTopic {
+            NewTopic(
+                name: name, partitions: count, replicationFactor: copies,
+                configuration: durable.merging(own) { _, new in new })
+        }
+        var topics = [
+            topic(
+                settings.topics.source, partitions,
+                ["message.timestamp.type": "LogAppendTime", "retention.ms": window]),
+            topic(
+                settings.topics.ledger, partitions,
+                [
+                    "cleanup.policy": "compact,delete", "retention.ms": window,
+                    "message.timestamp.type": "LogAppendTime", "min.cleanable.dirty.ratio": "0.1",
+                ]),
+            topic(settings.topics.started, partitions, [:]),
+            topic(settings.topics.deadLetters, partitions, ["retention.ms": String(90 * 86_400_000)]),
+            topic(settings.topics.control, 1, ["cleanup.policy": "compact"]),
+        ]
+        if let failed = settings.topics.failed { topics.append(topic(failed, partitions, [:])) }
+        self.topics = topics
+    }
+}
+
+extension BridgeSettings {
+    /// How long the ledger must keep an entry.
+    package var ledgerRetention: Duration { ledger.dedupWindow + source.maximumAge + source.ageMargin }
+}
+
+extension Duration {
+    var milliseconds64: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,109 @@
+/// An account's budget of calls: a token bucket whose rate is this replica's share of the group's.
+///
+/// The share follows from the owned partitions alone, so replicas need not talk to each other.
+struct RateBudget: Sendable {
+    private let perMinute: Int
+    private let burst: Double
+    private var tokens: Double
+    private var filledAt: Int64?
+    private var share: Double = 0
+
+    init(perMinute: Int, burst: Int) {
+        self.perMinute = perMinute
+        self.burst = Double(max(1, burst))
+        tokens = 1
+    }
+
+    /// - Parameter share: owned partitions divided by all of them.
+    mutating func setShare(_ share: Double, at now: Int64) {
+        fill(at: now)
+        self.share = share
+    }
+
+    mutating func take(at now: Int64) -> Bool {
+        guard perMinute > 0 else { return true }
+        fill(at: now)
+        guard tokens >= 1 else { return false }
+        tokens -= 1
+        return true
+    }
+
+    mutating func giveBack() { tokens = min(burst, tokens + 1) }
+
+    /// When the next call may be made; nil while there is no share.
+    func next(at now: Int64) -> Int64? {
+        guard perMinute > 0, tokens < 1 else { return now }
+        guard share > 0 else { return nil }
+        return (filledAt ?? now) + Int64(((1 - tokens) * 60_000 / (Double(perMinute) * share)).rounded(.up))
+    }
+
+    private mutating func fill(at now: Int64) {
+        if let before = filledAt, now > before {
+            tokens = min(burst, tokens + Double(now - before) * Double(perMinute) * share / 60_000)
+        }
+        filledAt = max(now, filledAt ?? now)
+    }
+}
+
+/// Keeps calls away from a connection that fails, and never ends an event: an open circuit pauses.
+struct Circuit: Sendable {
+    private(set) var failures = 0
+    private(set) var openUntil: Int64?
+    /// Whether the one probe of an open circuit is under way.
+    private(set) var isProbing = false
+    /// Whether the API itself has answered since the last failure that looked like somebody else's answer.
+    private(set) var hasAnswered = false
+    private let threshold: Int
+    private let pause: Int64
+
+    init(threshold: Int, pause: Int64) {
+        self.threshold = threshold
+        self.pause = pause
+    }
+
+    func allows(at now: Int64) -> Bool {
+        guard let openUntil else { return true }
+        return now >= openUntil && !isProbing
+    }
+
+    mutating func began() { if openUntil != nil { isProbing = true } }
+
+    /// A call that was chosen was not made after all.
+    mutating func withdrawn() { isProbing = false }
+
+    mutating func succeeded() {
+        failures = 0
+        openUntil = nil
+        isProbing = false
+        hasAnswered = true
+    }
+
+    /// - Returns: whether this failure opened the circuit.
+    mutating func failed(at now: Int64, isForeign: Bool) -> Bool {
+        failures += 1
+        isProbing = false
+        let opens = failures >= threshold || (isForeign && !hasAnswered) || openUntil != nil
+        if isForeign { hasAnswered = false }
+        guard opens else { return false }
+        let wasOpen = openUntil != nil
+        openUntil = now + pause
+        return !wasOpen
+    }
+}
+
+/// How long an event waits between attempts: doubling, capped, with jitter over the upper half.
+package struct RetryPolicy: Sendable {
+    package var initial: Int64
+    package var maximum: Int64
+
+    package init(initial: Int64, maximum: Int64) {
+        self.initial = initial
+        self.maximum = maximum
+    }
+
+    /// - Parameter failures: attempts in a row that came to nothing, from 1.
+    package func delay(after failures: Int, random: inout SeededRandom) -> Int64 {
+        let doubled = failures > 20 ? maximum : min(maximum, initial << Int64(max(0, failures - 1)))
+        return doubled / 2 + Int64.random(in: 0...max(1, doubled - doubled / 2), using: &random)
+    }
+}

@@ -1,0 +1,79 @@
+/// One assigned source partition: how far its take-over is, what its ledger says, and its unfinished records.
+struct Partition {
+    /// The steps of a take-over, in their order (design, section 2); each waits for the driver's answer.
+    enum Stage {
+        /// 1. The group's committed offset, stable.
+        case committedOffset
+        /// 2. The ledger's end, transactions still open included.
+        case marks(committed: Int64?)
+        /// 3. Reading the ledger to that end.
+        case ledger(start: Int64, mark: Int64)
+        /// 4. Reading the control topic to its end.
+        case control(start: Int64)
+        case owned
+        /// A revoke is held open: calls end, nothing new begins.
+        case draining
+        /// A person must decide; nothing is called.
+        case blocked
+    }
+
+    /// Counts every take-over of this process: what belongs to an earlier one is stale.
+    let epoch: Int
+    let began: Int64
+    var stage = Stage.committedOffset
+    var index = LedgerIndex()
+    /// Whether the ledger is tailed already, so that step 3 goes on instead of starting at the beginning.
+    var isTailing = false
+    /// The ledger has been read up to here.
+    var ledgerEnd: Int64 = -1
+    /// Unfinished records by offset.
+    var requests: [Int64: Request] = [:]
+    /// All records since the watermark, in their order, the finished ones too.
+    var order = FIFO<Int64>()
+    /// The next record to come.
+    var position: Int64 = 0
+    var committed: Int64 = -1
+    var watermarkMovedAt: Int64?
+    /// The lowest unfinished record of each identity, and those that wait behind it (L10).
+    var leaders: [KeyHash: Int64] = [:]
+    var followers: [KeyHash: [Int64]] = [:]
+    /// Offsets of requests whose doubt is past its lease.
+    var deciding: Set<Int64> = []
+    var isPaused = false
+    /// Suppressed records and moved positions may have moved the watermark.
+    var mayHaveMoved = false
+
+    init(epoch: Int, began: Int64) {
+        self.epoch = epoch
+        self.began = began
+    }
+
+    var isOwned: Bool { if case .owned = stage { true } else { false } }
+    var isDraining: Bool { if case .draining = stage { true } else { false } }
+
+    /// The first offset that is not finished, with `transaction`'s outcomes taken as finished.
+    func watermark(with transaction: Int?) -> Int64 {
+        for index in 0..<order.count {
+            let offset = order[index]
+            guard let request = requests[offset] else { continue }
+            if case .finishing = request.phase, transaction != nil, request.transaction == transaction { continue }
+            return offset
+        }
+        return position
+    }
+
+    /// Forgets the finished records in front.
+    mutating func advance() {
+        while let offset = order.first, requests[offset] == nil { _ = order.popFirst() }
+    }
+
+    /// Whether a revoke may be answered: no call is under way and no result unwritten.
+    var isQuiet: Bool {
+        requests.values.allSatisfy { request in
+            switch request.phase {
+            case .follower, .waiting, .delayed, .inDoubt: true
+            case .intending, .ready, .calling, .releasing, .finishing: false
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+internal import Records
+
+// From a record to its place: suppressed, behind a leader, in doubt, in a lane, or at its end already.
+
+extension ReplicaMachine {
+    /// Records of one partition, in their order. Those of a partition that is not owned are not taken: they come again.
+    package mutating func admit(_ events: [DecodedRecord], partition number: Int32, at now: Moment) {
+        guard let partition = partitions[number], partition.isOwned else { return }
+        for event in events where event.record.offset >= partitions[number]?.position ?? .max {
+            let offset = event.record.offset
+            partitions[number]?.position = offset + 1
+            partitions[number]?.order.append(offset)
+            place(
+                makeRequest(event, at: now), RequestRef(partition: number, epoch: partition.epoch, offset: offset),
+                at: now)
+        }
+    }
+
+    /// The source partition ends at `offset`: behind transaction markers and compacted gaps that is more than the last
+    /// record's offset + 1, and without this the group would show a lag for ever.
+    package mutating func sourceEnd(partition number: Int32, offset: Int64, at now: Moment) {
+        guard let partition = partitions[number], partition.isOwned, offset > partition.position else { return }
+        partitions[number]?.position = offset
+        moved(number, at: now)
+        adoptOrphans(number, at: now)
+    }
+
+    private func makeRequest(_ event: DecodedRecord, at now: Moment) -> Request {
+        var account: Int?
+        var scope: UInt64 = 0
+        if case .success(let request) = event.content {
+            account = settings.connection(forStream: request.streamID)
+            scope = request.scope
+        }
+        let hash = KeyHash(event.identity.key, key: hashKey)
+        return Request(
+            event: event, hash: hash, account: account, scope: scope, expiry: expiry(of: event, at: now) ?? .min,
+            admittedAt: now.monotonic, phase: .waiting, entryKey: event.identity.key, entryHash: hash)
+    }
+
+    /// L8, P6: the earlier of the event's own expiry and its record's time + maximum age. A time of -1, before 2000 or
+    /// far ahead is no time: nil.
+    private func expiry(of event: DecodedRecord, at now: Moment) -> Int64? {
+        guard let time = event.record.timestamp, time >= 946_684_800_000,
+            time <= now.wall + settings.maximumFutureTime
+        else { return nil }
+        let oldest = time + settings.maximumAge
+        guard case .success(let request) = event.content, let own = request.expiresAt else { return oldest }
+        return min(own, oldest)
+    }
+
+    /// Finds a record's place by what the ledger and the window say of its identity.
+    mutating func place(_ new: Request, _ ref: RequestRef, at now: Moment) {
+        var request = new
+        let known = note(request)
+        guard let partition = partitions[ref.partition] else { return }
+        if let leader = partition.leaders[request.hash] {
+            if partition.requests[leader]?.scope == request.scope {
+                // L10: the lowest unfinished record of an identity leads, the others wait.
+                request.phase = .follower
+                insert(request, ref)
+                partitions[ref.partition]?.followers[request.hash, default: []].append(ref.offset)
+            } else {
+                conflict(&request, ref)
+            }
+            return
+        }
+        guard let entry = partition.index[request.hash] else {
+            insert(request, ref, leads: true)
+            notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
+            enter(ref, at: now)
+            return
+        }
+        guard entry.scope == request.scope else {
+            conflict(&request, ref)
+            return
+        }
+        switch entry.state {
+        case .started, .deadLettered:
+            // L4: met again at its own offset it is the very record that was finished, elsewhere it is a duplicate.
+            if entry.sourceOffset == ref.offset {
+                notes.append(.alreadyFinished(known))
+            } else {
+                notes.append(.suppressed(known, age: max(0, now.wall - (request.event.record.timestamp ?? now.wall))))
+            }
+            moved(ref.partition, at: now)
+        case .released(let attempt, let cause):
+            request.attempts = attempt
+            request.credentialRefusals = cause == .credentials ? 1 : 0
+            insert(request, ref, leads: true)
+            enter(ref, at: now)
+        case .attempting(let attempt):
+            request.attempts = attempt.number
+            insert(request, ref, leads: true)
+            adopt(ref, attempt, at: now)
+        }
+    }
+
+    /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is
+    /// the other event's (L10).
+    private mutating func conflict(_ request: inout Request, _ ref: RequestRef) {
+        let place = EventIdentity.position(of: request.event.record)
+        request.entryKey = place.key
+        request.entryHash = KeyHash(place.key, key: hashKey)
+        if let entry = partitions[ref.partition]?.index[request.entryHash], entry.isTerminal {
+            notes.append(.alreadyFinished(note(request)))
+            return
+        }
+        insert(request, ref)
+        if case .failure(let fault) = request.event.content {
+            deadLetter(ref, fault.reason, fault.message)
+        } else {
+            deadLetter(
+                ref, .identityConflict, "an event of the same identity names another stream or campaign")
+        }
+    }
+
+    private mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {
+        windowBytes += request.event.bytes
+        partitions[ref.partition]?.requests[ref.offset] = request
+        if leads { partitions[ref.partition]?.leaders[request.hash] = ref.offset }
+    }
+
+    /// A request that may be tried: checks that need no ledger, then its lane.
+    mutating func enter(_ ref: RequestRef, at now: Moment) {
+        guard let request = request(ref) else { return }
+        let content: CampaignRequest
+        switch request.event.content {
+        case .failure(let fault):
+            deadLetter(ref, fault.reason, fault.message)
+            return
+        case .success(let value): content = value
+        }
+        guard let account = request.account else {
+            deadLetter(ref, .unknownStream, "no connection is configured for the event's streamId")
+            return
+        }
+        if let named = content.accountID, named != settings.connections[account].accountID {
+            deadLetter(ref, .accountMismatch, "the event's accountId is not the account of its stream's connection")
+            return
+        }
+        guard request.expiry != .min else {
+            deadLetter(ref, .unusableTime, "the record's time stamp is missing, before 2000 or far in the future")
+            return
+        }
+        guard now.wall < request.expiry else {
+            expire(ref)
+            return
+        }
+        if let notBefore = content.notBefore, notBefore > now.wall {
+            setPhase(ref, .delayed)
+            timers.add(ref, at: now.monotonic + (min(notBefore, request.expiry) - now.wall))
+            return
+        }
+        setPhase(ref, .waiting)
+        lanes.append(ref, account: account, scope: request.scope, first: request.attempts > 0)
+    }
+
+    mutating func expire(_ ref: RequestRef) {
+        deadLetter(ref, .expired, "the event's expiry or its maximum age passed before it could be called")
+    }
+
+    /// The watermark may have moved without a transaction.
+    mutating func moved(_ number: Int32, at now: Moment) {
+        partitions[number]?.advance()
+        if partitions[number]?.watermarkMovedAt == nil { partitions[number]?.watermarkMovedAt = now.monotonic }
+    }
+
+    /// An open attempt of the ledger: ours and not yet called, ours and under way, or in doubt (L5, L6).
+    private mutating func adopt(_ ref: RequestRef, _ attempt: Attempt, at now: Moment) {
+        guard let request = request(ref) else { return }
+        if uncalled[request.entryHash] == attempt, let account = request.account {
+            // L6: our own intent, provably not called. `nextCalls` looks at the token (L7).
+            setPhase(ref, .ready(attempt))
+            lanes.hold(request.entryHash, scope: request.scope)
+            lanes.accounts[account].inFlight += 1
+            ready.append(ref)
+            readyCount += 1
+        } else if var hand = inHand[request.entryHash], hand.attempt == attempt {
+            hand.ref = ref
+            inHand[request.entryHash] = hand
+            lanes.hold(request.entryHash, scope: request.scope)
+            setPhase(ref, .calling(attempt))
+            if let report = hand.report { settle(ref, report, at: now) }
+        } else {
+            doubt(ref, attempt, cause: "interrupted", seen: now)
+            lateArrived(request.entryHash, partition: ref.partition, at: now)
+        }
+    }
+
+    /// Open attempts whose source record is gone (removed by retention): they still get their outcome, with the place
+    /// of the record and without its bytes.
+    mutating func adoptOrphans(_ number: Int32, at now: Moment) {
+        guard let partition = partitions[number] else { return }
+        for hash in partition.index.open where partition.leaders[hash] == nil {
+            guard let entry = partition.index[hash], entry.sourceOffset < partition.position,
+                partition.requests[entry.sourceOffset] == nil,
+                case .attempting(let attempt) = entry.state, let key = partition.index.key(ofOpen: hash),
+                let identity = EventIdentity(key: key)
+            else { continue }
+            let record = Record(
+                topic: "", partition: number, offset: entry.sourceOffset, timestamp: nil, key: nil, value: nil)
+            let event = DecodedRecord(
+                record: record, identity: identity,
+                content: .failure(RecordFault(.outcomeUnknown, "the source record is gone")))
+            let request = Request(
+                event: event, hash: hash, account: nil, scope: entry.scope, expiry: .max,
+                admittedAt: now.monotonic, phase: .waiting, attempts: attempt.number, entryKey: key, entryHash: hash)
+            let ref = RequestRef(partition: number, epoch: partition.epoch, offset: entry.sourceOffset)
+            insert(request, ref, leads: true)
+            adopt(ref, attempt, at: now)
+        }
+    }
+}

@@ -1,0 +1,184 @@
+// The call: begun only when its intent is committed, and what its end leads to.
+
+extension ReplicaMachine {
+    /// Calls to begin now. Their intents are committed; nothing but the token and the bounds stands in between.
+    package mutating func nextCalls(at now: Moment) -> [CallOrder] {
+        fireTimers(at: now)
+        var calls: [CallOrder] = []
+        while callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
+            guard let request = request(ref), case .ready(let attempt) = request.phase,
+                let account = request.account, case .success(let content) = request.event.content
+            else { continue }
+            readyCount -= 1
+            // L7: a call whose token has expired by our clock is not begun.
+            guard now.wall < attempt.tokenExpiry * 1000, !isDraining,
+                partitions[ref.partition]?.isOwned == true
+            else {
+                lanes.withdraw(account: account)
+                release(ref, attempt, .notSent, delay: 0)
+                continue
+            }
+            uncalled[request.entryHash] = nil
+            inHand[request.entryHash] = InHand(
+                ref: ref, identityKey: request.entryKey, attempt: attempt, generation: 0, account: account,
+                scope: request.scope)
+            setPhase(ref, .calling(attempt))
+            callsInFlight += 1
+            calls.append(order(request, content, attempt, account))
+        }
+        return calls
+    }
+
+    private mutating func order(
+        _ request: Request, _ content: CampaignRequest, _ attempt: Attempt, _ account: Int
+    ) -> CallOrder {
+        let connection = settings.connections[account]
+        let requestID = request.event.identity.requestID
+        return CallOrder(
+            hash: request.entryHash, attempt: attempt, connection: account,
+            call: StartCall(
+                connection: connection.name, streamID: content.streamID, campaignID: content.campaignID,
+                accountID: connection.accountID, attempt: Int(attempt.number), identityLabel: requestID,
+                issuedAt: attempt.startedAt / 1000, tokenExpiry: attempt.tokenExpiry,
+                tokenID: "\(requestID)-\(attempt.number)-\(random.hex(bytes: 8))",
+                traceparent: TraceContext.child(of: content.traceparent, random: &random)))
+    }
+
+    /// A call has ended. Where its partition is not ours any more, the answer is handed to the owner (L3).
+    package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ report: AttemptReport, at now: Moment) {
+        guard var hand = inHand[hash], hand.attempt == attempt, hand.report == nil else { return }
+        callsInFlight -= 1
+        hand.report = report
+        inHand[hash] = hand
+        lanes.accounts[hand.account].inFlight -= 1
+        learn(report, account: hand.account, at: now)
+        if let request = request(hand.ref), case .calling(attempt) = request.phase {
+            notes.append(.callEnded(note(request), attempt: attempt.number, report))
+            settle(hand.ref, report, at: now)
+        } else if partitions[hand.ref.partition] == nil {
+            handOver(hash, hand, report)
+        }
+    }
+
+    /// What one answer says of its account and connection.
+    private mutating func learn(_ report: AttemptReport, account: Int, at now: Moment) {
+        let wasOpen = lanes.accounts[account].circuit.openUntil != nil
+        var opened = false
+        switch report.result {
+        case .started, .rejected: lanes.accounts[account].circuit.succeeded()
+        case .notSent(let cause):
+            if cause == "token_expired" || cause == "cancelled" {
+                lanes.accounts[account].circuit.withdrawn()
+            } else {
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+            }
+        case .unknown: opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+        case .refused(let refusal):
+            switch refusal.kind {
+            case .credentials: lanes.accounts[account].circuit.succeeded()
+            case .throttled:
+                lanes.accounts[account].circuit.succeeded()
+                pause(account, refusal.retryAfter, at: now)
+            case .unavailable:
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+                if refusal.retryAfter != nil { pause(account, refusal.retryAfter, at: now) }
+            case .foreignAnswer:
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: true)
+            }
+        }
+        if opened { notes.append(.circuitOpened(connection: account)) }
+        if wasOpen && lanes.accounts[account].circuit.openUntil == nil {
+            notes.append(.circuitClosed(connection: account))
+        }
+    }
+
+    /// Never no pause: without a time from the answer the default one, with jitter.
+    private mutating func pause(_ account: Int, _ told: Duration?, at now: Moment) {
+        let asked = told.map { min(settings.retryAfterMaximum, max(0, $0.milliseconds)) }
+        let base = max(asked ?? settings.throttlePause, 1)
+        let pause = base + Int64.random(in: 0...max(1, base / 10), using: &random)
+        lanes.accounts[account].pausedUntil = max(lanes.accounts[account].pausedUntil, now.monotonic + pause)
+        notes.append(.accountPaused(connection: account, milliseconds: pause))
+    }
+
+    /// From an attempt's result to what follows for its event: the table of the design's section 3.
+    mutating func settle(_ ref: RequestRef, _ report: AttemptReport, at now: Moment) {
+        guard let request = request(ref), case .calling(let attempt) = request.phase else { return }
+        switch report.result {
+        case .started(let answer): finish(ref, .started(answer, evidence: .answer))
+        case .rejected(let rejection): reject(ref, rejection)
+        case .unknown(let cause, _): doubt(ref, attempt, cause: cause, seen: now)
+        case .notSent(let cause):
+            release(ref, attempt, .notSent, delay: cause == "token_expired" ? 0 : backOff(ref))
+        case .refused(let refusal):
+            switch refusal.kind {
+            case .throttled: release(ref, attempt, .refused, delay: 0)
+            case .unavailable: release(ref, attempt, .refused, delay: backOff(ref))
+            case .credentials:
+                // Once: perhaps the token. Twice: the credentials.
+                partitions[ref.partition]?.requests[ref.offset]?.credentialRefusals += 1
+                if request.credentialRefusals >= 1 {
+                    reject(ref, Rejection(status: refusal.status, message: refusal.message))
+                } else {
+                    release(ref, attempt, .credentials, delay: 0)
+                }
+            case .foreignAnswer:
+                // A page instead of the API's JSON is an outage, unless the API itself answers others meanwhile.
+                partitions[ref.partition]?.requests[ref.offset]?.foreignAnswers += 1
+                let isHealthy = request.account.map { lanes.accounts[$0].circuit.hasAnswered } ?? false
+                if request.foreignAnswers >= 1 && isHealthy {
+                    reject(ref, Rejection(status: refusal.status, message: refusal.message))
+                } else {
+                    release(ref, attempt, .refused, delay: backOff(ref))
+                }
+            }
+        }
+    }
+
+    mutating func reject(_ ref: RequestRef, _ rejection: Rejection) {
+        deadLetter(ref, .rejected, "the API answered \(rejection.status): \(rejection.message)")
+    }
+
+    private mutating func backOff(_ ref: RequestRef) -> Int64 {
+        let failures = (request(ref)?.failures ?? 0) + 1
+        partitions[ref.partition]?.requests[ref.offset]?.failures = failures
+        return retry.delay(after: failures, random: &random)
+    }
+
+    mutating func release(_ ref: RequestRef, _ attempt: Attempt, _ cause: ReleaseCause, delay: Int64) {
+        setPhase(ref, .releasing(attempt, cause, delay: delay))
+        due.append(ref)
+    }
+
+    private mutating func fireTimers(at now: Moment) {
+        while let ref = timers.popDue(at: now.monotonic) {
+            guard let request = request(ref) else { continue }
+            switch request.phase {
+            case .delayed: enter(ref, at: now)
+            case .inDoubt(let doubt): leaseEnded(ref, doubt, at: now)
+            default: break
+            }
+        }
+    }
+
+    /// Begins the end of this process: no further intent, uncalled intents are released, calls in flight end.
+    package mutating func beginDrain() { isDraining = true }
+
+    /// Whether everything that was under way is written.
+    package var isDrained: Bool {
+        guard isDraining, callsInFlight == 0, open == nil, lates.isEmpty else { return false }
+        return partitions.values.allSatisfy { partition in
+            (!partition.isOwned && !partition.isDraining)
+                || (partition.isQuiet && partition.watermark(with: nil) <= max(partition.committed, 0))
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down, saturating.
+    package var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? (seconds < 0 ? .min : .max) : product &+ attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,271 @@
+// The life of an assignment: assigned, taken over in four steps, owned, drained while its revoke is held, given up.
+
+extension ReplicaMachine {
+    /// The group gave us partitions. A revoke that is still held is over by this, and its answer is never sent: the
+    /// assignment is a new one (L1).
+    package mutating func assigned(number: Int, partitions list: [Int32], at now: Moment) {
+        assignment = number
+        groupIsStale = false
+        for revoke in revokes {
+            for partition in revoke.partitions { giveUp(partition) }
+        }
+        revokes.removeAll()
+        for partition in list {
+            giveUp(partition)
+            begin(partition, at: now)
+        }
+        shareBudgets(at: now)
+    }
+
+    /// The group takes partitions back. The revoke is held while their calls end, until `deadline` (monotonic); what
+    /// is lost already is given up at once.
+    package mutating func revoked(
+        number: Int, partitions list: [Int32], isLost: Bool, deadline: Int64, at now: Moment
+    ) {
+        groupIsStale = false
+        for partition in list {
+            if isLost || partitions[partition]?.isOwned != true {
+                giveUp(partition)
+            } else {
+                partitions[partition]?.stage = .draining
+                notes.append(.partition(partition, .draining))
+            }
+        }
+        if !isLost {
+            revokes.append(HeldRevoke(number: number, partitions: list, deadline: deadline))
+        }
+        shareBudgets(at: now)
+    }
+
+    /// Held revokes that may be answered now: nothing of their partitions is under way, or their time is up.
+    package mutating func finishedRevokes(at now: Moment) -> [Int] {
+        var finished: [Int] = []
+        for revoke in revokes {
+            let isQuiet = revoke.partitions.allSatisfy { partitions[$0]?.isQuiet ?? true }
+            guard isQuiet || now.monotonic >= revoke.deadline else { continue }
+            for partition in revoke.partitions { giveUp(partition) }
+            finished.append(revoke.number)
+        }
+        revokes.removeAll { finished.contains($0.number) }
+        if !finished.isEmpty { shareBudgets(at: now) }
+        return finished
+    }
+
+    /// A producer is initialised: the transactions of the one before it have ended.
+    package mutating func producerReady(at now: Moment) {
+        isProducerReady = true
+        for (number, partition) in partitions {
+            if case .committedOffset = partition.stage {
+                steps.append(.committedOffset(partition: number, epoch: partition.epoch))
+            }
+        }
+    }
+
+    /// L5: what became of a transaction is not known. Everything still owned is taken over anew, with a new producer;
+    /// calls in flight and answers in hand stay.
+    mutating func restart(at now: Moment) {
+        isProducerReady = false
+        for (number, old) in partitions {
+            guard !old.isDraining else {
+                giveUp(number)
+                continue
+            }
+            clear(number, isLost: false)
+            begin(number, at: now)
+            partitions[number]?.index = old.index
+            partitions[number]?.isTailing = old.isTailing
+            partitions[number]?.ledgerEnd = old.ledgerEnd
+        }
+    }
+
+    private mutating func begin(_ number: Int32, at now: Moment) {
+        epochs += 1
+        partitions[number] = Partition(epoch: epochs, began: now.monotonic)
+        notes.append(.partition(number, .takingOver))
+        if isProducerReady { steps.append(.committedOffset(partition: number, epoch: epochs)) }
+    }
+
+    // MARK: - The four steps
+
+    /// 1. The group's stable committed offset; nil: none.
+    package mutating func committedOffset(partition number: Int32, epoch: Int, offset: Int64?) {
+        guard let partition = partitions[number], partition.epoch == epoch, case .committedOffset = partition.stage
+        else { return }
+        partitions[number]?.stage = .marks(committed: offset)
+        steps.append(.marks(partition: number, epoch: epoch))
+    }
+
+    /// 2. The ledger's end after that offset was known.
+    package mutating func marks(partition number: Int32, epoch: Int, _ marks: PartitionMarks, at now: Moment) {
+        guard let partition = partitions[number], partition.epoch == epoch,
+            case .marks(let committed) = partition.stage
+        else { return }
+        if let committed, committed > marks.sourceHigh {
+            block(
+                number,
+                "the group's offset \(committed) lies behind the source partition's end \(marks.sourceHigh): the topic"
+                    + " was made anew under its name. Reset the group's offsets, or restore the topic, then restart")
+            return
+        }
+        if let committed, committed < marks.sourceLow {
+            notes.append(.partition(number, .gap(from: committed, to: marks.sourceLow)))
+        }
+        let start = max(committed ?? marks.sourceLow, marks.sourceLow)
+        partitions[number]?.committed = committed ?? -1
+        partitions[number]?.stage = .ledger(start: start, mark: marks.ledgerHigh)
+        if !partition.isTailing {
+            partitions[number]?.isTailing = true
+            steps.append(.readLedger(partition: number, epoch: epoch))
+        }
+        if marks.ledgerHigh == marks.ledgerLow || partition.ledgerEnd >= marks.ledgerHigh { ledgerRead(number) }
+    }
+
+    /// 3. One record of the ledger, with the hash of its key or of the identity that it tells of.
+    package mutating func ledger(partition number: Int32, _ record: LedgerRecord, at now: Moment) {
+        guard let partition = partitions[number] else { return }
+        switch record {
+        case .entry(let key, let entry):
+            // While a partition is owned nobody else writes entries, and our own are known by their commits.
+            if case .owned = partition.stage { return }
+            if case .draining = partition.stage { return }
+            partitions[number]?.index.apply(KeyHash(key, key: hashKey), entry, key: key)
+        case .late(let late):
+            let hash = KeyHash(late.identityKey, key: hashKey)
+            partitions[number]?.index.apply(hash, late)
+            if partition.isOwned { lateArrived(hash, partition: number, at: now) }
+        case .other: break
+        }
+    }
+
+    /// The ledger partition has been read to `offset`: an end of partition, which no record stands for.
+    package mutating func ledgerEnd(partition number: Int32, offset: Int64, at now: Moment) {
+        guard let partition = partitions[number] else { return }
+        partitions[number]?.ledgerEnd = max(partition.ledgerEnd, offset)
+        if case .ledger(_, let mark) = partition.stage, offset >= mark { ledgerRead(number) }
+        decideDoubts(partition: number, at: now)
+    }
+
+    private mutating func ledgerRead(_ number: Int32) {
+        guard let partition = partitions[number], case .ledger(let start, _) = partition.stage else { return }
+        partitions[number]?.stage = .control(start: start)
+        steps.append(.readControl(partition: number, epoch: partition.epoch))
+    }
+
+    /// 4. The control topic has been read to its end. The partition is owned and its records may come.
+    package mutating func controlRead(partition number: Int32, epoch: Int, at now: Moment) {
+        guard let partition = partitions[number], partition.epoch == epoch,
+            case .control(let start) = partition.stage
+        else { return }
+        partitions[number]?.stage = .owned
+        partitions[number]?.position = start
+        let entries = partition.index.count
+        if partition.committed < 0 && entries > 0 {
+            notes.append(.partition(number, .offsetsMissing(entries: entries)))
+        }
+        notes.append(
+            .partition(
+                number, .owned(from: start, entries: entries, milliseconds: now.monotonic - partition.began)))
+        // A campaign whose attempt is open is not called for another event, also before its record is met again.
+        for hash in partition.index.open {
+            if let entry = partition.index[hash] { lanes.hold(hash, scope: entry.scope) }
+        }
+        dropSettledHands(number)
+        adoptOrphans(number, at: now)
+        steps.append(.start(partition: number, offset: start))
+    }
+
+    /// A step cannot be done and waiting does not help; the partition stays paused (L11: a source partition without a
+    /// ledger partition). The text says what to do.
+    package mutating func takeOverFailed(partition number: Int32, epoch: Int, _ text: String) {
+        guard let partition = partitions[number], partition.epoch == epoch else { return }
+        block(number, text)
+    }
+
+    private mutating func block(_ number: Int32, _ text: String) {
+        partitions[number]?.stage = .blocked
+        notes.append(.partition(number, .blocked(text)))
+    }
+
+    // MARK: - Giving up
+
+    /// The partition belongs to somebody else from now on.
+    mutating func giveUp(_ number: Int32) {
+        guard partitions[number] != nil else { return }
+        clear(number, isLost: true)
+        partitions[number] = nil
+        steps.append(.stop(partition: number))
+        notes.append(.partition(number, .lost))
+    }
+
+    /// Forgets the partition's window. What this process knows of its attempts is handed to the next owner, or stays
+    /// in hand where that is this process itself.
+    private mutating func clear(_ number: Int32, isLost: Bool) {
+        guard let partition = partitions[number] else { return }
+        for hash in partition.index.open where inHand[hash] == nil {
+            if let entry = partition.index[hash] { lanes.release(hash, scope: entry.scope) }
+        }
+        for request in partition.requests.values {
+            windowBytes -= request.event.bytes
+            switch request.phase {
+            case .intending(let attempt), .ready(let attempt):
+                if case .ready = request.phase { readyCount -= 1 }
+                if let account = request.account { lanes.withdraw(account: account) }
+                lanes.release(request.entryHash, scope: request.scope)
+                if isLost {
+                    uncalled[request.entryHash] = nil
+                    late(request.entryKey, request.entryHash, number, attempt, .released(.notSent))
+                }
+            case .calling: break
+            case .waiting, .delayed, .follower: break
+            case .releasing, .finishing, .inDoubt:
+                lanes.release(request.entryHash, scope: request.scope)
+            }
+        }
+        guard isLost else { return }
+        for (hash, hand) in inHand where hand.ref.partition == number {
+            guard let report = hand.report else { continue }
+            handOver(hash, hand, report)
+        }
+    }
+
+    /// L3: an answer to an attempt of a partition that is no longer ours goes into the ledger as a late answer.
+    mutating func handOver(_ hash: KeyHash, _ hand: InHand, _ report: AttemptReport) {
+        inHand[hash] = nil
+        lanes.release(hash, scope: hand.scope)
+        guard let known = KnownResult(report.result) else { return }
+        late(hand.identityKey, hash, hand.ref.partition, hand.attempt, known)
+    }
+
+    private mutating func late(
+        _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ attempt: Attempt, _ result: KnownResult
+    ) {
+        lates.append(
+            LateWrite(
+                partition: partition, hash: hash,
+                answer: LateAnswer(
+                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner, result: result)))
+    }
+
+    /// After a take-over: hands whose outcome the ledger already tells are done.
+    private mutating func dropSettledHands(_ number: Int32) {
+        guard let index = partitions[number]?.index else { return }
+        for (hash, hand) in inHand where hand.ref.partition == number && hand.report != nil {
+            if case .attempting(let attempt)? = index[hash]?.state, attempt == hand.attempt { continue }
+            inHand[hash] = nil
+            lanes.release(hash, scope: hand.scope)
+        }
+    }
+}
+
+extension KnownResult {
+    /// What can be said for certain of an attempt; nil where nothing can.
+    init?(_ result: AttemptResult) {
+        switch result {
+        case .started(let answer): self = .started(answer)
+        case .notSent: self = .released(.notSent)
+        case .refused(let refusal): self = .released(refusal.kind == .credentials ? .credentials : .refused)
+        case .rejected(let rejection): self = .rejected(rejection)
+        case .unknown: return nil
+        }
+    }
+}

@@ -1,0 +1,216 @@
+// Group commit: one transaction, again and again, with everything that is due.
+
+extension ReplicaMachine {
+    /// The next transaction, or nil while one is open, the producer is not ready or nothing is due.
+    ///
+    /// Idle, it holds one intent at once; under load, all that came in while the last one was under way.
+    package mutating func nextTransaction(at now: Moment) -> TransactionPlan? {
+        guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
+        transactions += 1
+        var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
+        expireWaiting(at: now)
+        while plan.writes.count < settings.maximumTransaction, let ref = due.popFirst() {
+            if let write = dueWrite(ref, transaction: plan.id) { plan.writes.append(write) }
+        }
+        addIntents(to: &plan, at: now)
+        // L2: the offsets of every partition with a write are the fence, moved or not.
+        for write in plan.writes where plan.offsets[write.partition] == nil {
+            plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
+        }
+        for (number, partition) in partitions where plan.offsets[number] == nil {
+            guard partition.isOwned || partition.isDraining, let since = partition.watermarkMovedAt,
+                !plan.writes.isEmpty || isDraining || partition.isDraining
+                    || now.monotonic - since >= settings.offsetInterval
+            else { continue }
+            let watermark = partition.watermark(with: plan.id)
+            if watermark > partition.committed {
+                plan.offsets[number] = watermark
+            } else {
+                partitions[number]?.watermarkMovedAt = nil
+            }
+        }
+        guard !plan.offsets.isEmpty else { return nil }
+        var epochs: [Int32: Int] = [:]
+        for number in plan.offsets.keys { epochs[number] = partitions[number]?.epoch }
+        open = OpenTransaction(plan: plan, epochs: epochs)
+        return plan
+    }
+
+    /// L1: whether the assignment that the transaction is bound to still holds. Asked before the offsets are sent.
+    package func mayStillCommit(_ id: Int) -> Bool {
+        guard let open, open.plan.id == id, open.plan.assignment == assignment, !groupIsStale else { return false }
+        return open.epochs.allSatisfy { partitions[$0.key]?.epoch == $0.value }
+    }
+
+    /// The release or outcome of one request as a write.
+    private mutating func dueWrite(_ ref: RequestRef, transaction: Int) -> LedgerWrite? {
+        guard let request = request(ref), request.transaction == nil else { return nil }
+        let state: LedgerEntry.State
+        var result: ResultWrite?
+        switch request.phase {
+        case .releasing(let attempt, let cause, _): state = .released(attempt: attempt.number, cause: cause)
+        case .finishing(let outcome):
+            switch outcome {
+            case .started(let answer, _): state = .started(instanceID: answer.instanceID)
+            case .deadLetter(let reason, _, let nonce): state = .deadLettered(reason, nonce: nonce)
+            }
+            result = ResultWrite(
+                event: request.event, outcome: outcome, connection: request.account, generation: 0,
+                attempts: request.attempts, shortening: request.shortening)
+        default: return nil
+        }
+        partitions[ref.partition]?.requests[ref.offset]?.transaction = transaction
+        return write(ref, request, state, result)
+    }
+
+    private func write(
+        _ ref: RequestRef, _ request: Request, _ state: LedgerEntry.State, _ result: ResultWrite?
+    ) -> LedgerWrite {
+        LedgerWrite(
+            partition: ref.partition, key: request.entryKey,
+            entry: LedgerEntry(generation: 0, sourceOffset: ref.offset, scope: request.scope, state: state),
+            result: result, ref: ref, hash: request.entryHash)
+    }
+
+    /// Intents for what the lanes let through. Expiry is looked at once more here, right before the intent (P6).
+    private mutating func addIntents(to plan: inout TransactionPlan, at now: Moment) {
+        guard !isDraining else { return }
+        var intents = 0
+        while plan.writes.count < settings.maximumTransaction,
+            readyCount + callsInFlight + intents < settings.maximumReady, let next = lanes.next(at: now.monotonic)
+        {
+            let ref = next.ref
+            guard let request = request(ref), case .waiting = request.phase,
+                partitions[ref.partition]?.isOwned == true
+            else {
+                lanes.withdraw(account: next.account)
+                continue
+            }
+            guard now.wall < request.expiry else {
+                lanes.withdraw(account: next.account)
+                expire(ref)
+                continue
+            }
+            let lifetime = settings.connections[next.account].tokenLifetime
+            let attempt = Attempt(
+                number: request.attempts + 1, owner: settings.owner, startedAt: now.wall,
+                tokenExpiry: now.wall / 1000 + lifetime)
+            lanes.hold(request.entryHash, scope: request.scope)
+            partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
+            partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id
+            uncalled[request.entryHash] = attempt
+            plan.writes.append(write(ref, request, .attempting(attempt), nil))
+            intents += 1
+        }
+    }
+
+    /// How the open transaction ended.
+    package mutating func transactionEnded(_ id: Int, _ end: TransactionEnd, at now: Moment) {
+        guard let ended = open, ended.plan.id == id else { return }
+        open = nil
+        switch end {
+        case .committed:
+            for write in ended.plan.writes { committed(write, at: now) }
+            for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {
+                partitions[number]?.committed = offset
+                partitions[number]?.watermarkMovedAt = nil
+                moved(number, at: now)
+            }
+        case .aborted(let culprits, let isStale):
+            if isStale { groupIsStale = true }
+            for index in culprits where ended.plan.writes.indices.contains(index) {
+                let ref = ended.plan.writes[index].ref
+                if let request = request(ref) {
+                    partitions[ref.partition]?.requests[ref.offset]?.shortening = request.shortening.next
+                }
+            }
+            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
+        case .lost:
+            restart(at: now)
+        }
+    }
+
+    private mutating func committed(_ write: LedgerWrite, at now: Moment) {
+        let ref = write.ref
+        guard let request = request(ref) else {
+            // Lost meanwhile; an outcome that is committed needs no memory any more.
+            if case .attempting = write.entry.state { return }
+            if inHand[write.hash]?.report != nil { inHand[write.hash] = nil }
+            return
+        }
+        partitions[ref.partition]?.index.apply(write.hash, write.entry, key: write.key)
+        partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
+        switch request.phase {
+        case .intending(let attempt):
+            partitions[ref.partition]?.requests[ref.offset]?.attempts = attempt.number
+            setPhase(ref, .ready(attempt))
+            ready.append(ref)
+            readyCount += 1
+            notes.append(.intentCommitted(note(request), attempt: attempt.number))
+        case .releasing(_, let cause, let delay):
+            inHand[write.hash] = nil
+            uncalled[write.hash] = nil
+            lanes.release(write.hash, scope: request.scope)
+            notes.append(.released(note(request), cause, delay: delay))
+            if delay > 0 {
+                setPhase(ref, .delayed)
+                timers.add(ref, at: now.monotonic + delay)
+            } else {
+                enter(ref, at: now)
+            }
+        case .finishing(let outcome):
+            inHand[write.hash] = nil
+            lanes.release(write.hash, scope: request.scope)
+            notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
+            remove(ref, request, at: now)
+        default: preconditionFailure("a write of a request that had none")
+        }
+    }
+
+    /// Takes a finished request out of the window; those that waited behind it are looked at again.
+    private mutating func remove(_ ref: RequestRef, _ request: Request, at now: Moment) {
+        windowBytes -= request.event.bytes
+        partitions[ref.partition]?.requests[ref.offset] = nil
+        partitions[ref.partition]?.deciding.remove(ref.offset)
+        moved(ref.partition, at: now)
+        guard partitions[ref.partition]?.leaders[request.hash] == ref.offset else { return }
+        partitions[ref.partition]?.leaders[request.hash] = nil
+        for offset in partitions[ref.partition]?.followers.removeValue(forKey: request.hash) ?? [] {
+            guard let follower = partitions[ref.partition]?.requests.removeValue(forKey: offset) else { continue }
+            windowBytes -= follower.event.bytes
+            place(follower, RequestRef(partition: ref.partition, epoch: ref.epoch, offset: offset), at: now)
+        }
+    }
+
+    private mutating func aborted(_ write: LedgerWrite, at now: Moment) {
+        let ref = write.ref
+        guard let request = request(ref) else { return }
+        partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
+        switch request.phase {
+        case .intending:
+            uncalled[write.hash] = nil
+            guard let account = request.account else { return }
+            lanes.withdraw(account: account)
+            setPhase(ref, .waiting)
+            lanes.append(ref, account: account, scope: request.scope, first: true)
+            lanes.release(write.hash, scope: request.scope)
+        case .releasing, .finishing: due.prepend(ref)
+        default: preconditionFailure("a write of a request that had none")
+        }
+    }
+
+    /// Now and then: what waits in a lane or between attempts past its expiry is finished, also while its account is
+    /// paused.
+    private mutating func expireWaiting(at now: Moment) {
+        guard now.monotonic - sweptAt >= 1000 else { return }
+        sweptAt = now.monotonic
+        for (number, partition) in partitions where partition.isOwned {
+            for (offset, request) in partition.requests where request.expiry <= now.wall {
+                switch request.phase {
+                case .waiting, .delayed: expire(RequestRef(partition: number, epoch: partition.epoch, offset: offset))
+                default: break
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+/// How a replica stands at one moment, for health, metrics and people.
+package struct ReplicaSnapshot: Sendable {
+    package struct Account: Sendable {
+        package var connection: String
+        package var waiting: Int
+        package var inFlight: Int
+        /// Milliseconds until the account's pause ends; 0: none.
+        package var pausedFor: Int64
+        /// Whether the connection's circuit is open.
+        package var isCircuitOpen: Bool
+    }
+
+    package enum Stage: String, Sendable, CaseIterable {
+        case takingOver = "taking-over"
+        case owned
+        case draining
+        case blocked
+    }
+
+    package struct PartitionState: Sendable {
+        package var partition: Int32
+        package var stage: Stage
+        /// Milliseconds since the take-over began.
+        package var age: Int64
+        package var position: Int64
+        package var committed: Int64
+        package var unfinished: Int
+        package var isPaused: Bool
+        package var ledgerEntries: Int
+        package var ledgerBytes: Int
+    }
+
+    package var accounts: [Account]
+    package var partitions: [PartitionState]
+    package var isProducerReady: Bool
+    package var isAssigned: Bool
+    package var isDraining: Bool
+    package var callsInFlight: Int
+    package var intentsReady: Int
+    package var inDoubt: Int
+    /// Milliseconds since the oldest attempt in doubt was written; nil: none.
+    package var oldestDoubt: Int64?
+    package var windowBytes: Int
+}
+
+extension ReplicaMachine {
+    package func snapshot(at now: Moment) -> ReplicaSnapshot {
+        var inDoubt = 0
+        var oldest: Int64?
+        for partition in partitions.values {
+            for request in partition.requests.values {
+                guard case .inDoubt(let doubt) = request.phase else { continue }
+                inDoubt += 1
+                oldest = min(oldest ?? .max, doubt.attempt.startedAt)
+            }
+        }
+        return ReplicaSnapshot(
+            accounts: lanes.accounts.indices.map { index in
+                let account = lanes.accounts[index]
+                return .init(
+                    connection: settings.connections[index].name, waiting: account.waiting,
+                    inFlight: account.inFlight, pausedFor: max(0, account.pausedUntil - now.monotonic),
+                    isCircuitOpen: account.circuit.openUntil != nil)
+            },
+            partitions: partitions.map { number, partition in
+                .init(
+                    partition: number, stage: partition.publicStage, age: now.monotonic - partition.began,
+                    position: partition.position, committed: partition.committed,
+                    unfinished: partition.requests.count, isPaused: partition.isPaused,
+                    ledgerEntries: partition.index.count, ledgerBytes: partition.index.bytes)
+            }.sorted { $0.partition < $1.partition },
+            isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,
+            callsInFlight: callsInFlight, intentsReady: readyCount, inDoubt: inDoubt,
+            oldestDoubt: oldest.map { max(0, now.wall - $0) }, windowBytes: windowBytes)
+    }
+}
+
+extension Partition {
+    fileprivate var publicStage: ReplicaSnapshot.Stage {
+        switch stage {
+        case .committedOffset, .marks, .ledger, .control: .takingOver
+        case .owned: .owned
+        case .draining: .draining
+        case .blocked: .blocked
+        }
+    }
+}

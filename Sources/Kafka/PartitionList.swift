@@ -1,0 +1,53 @@
+internal import CRDKafka
+internal import Records
+
+/// Owns a C list of partitions.
+struct PartitionList: ~Copyable {
+    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+
+    /// Takes over a list that C made.
+    init(owning pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) {
+        self.pointer = pointer
+    }
+
+    init(_ partitions: some Collection<TopicPartition>, offset: Int64 = Int64(RD_KAFKA_OFFSET_INVALID)) {
+        self.init(partitions.map { ($0, offset: offset) })
+    }
+
+    init(_ partitions: [(TopicPartition, offset: Int64)]) {
+        pointer = rd_kafka_topic_partition_list_new(Int32(partitions.count))
+        for (partition, offset) in partitions {
+            rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition).pointee.offset = offset
+        }
+    }
+
+    deinit { rd_kafka_topic_partition_list_destroy(pointer) }
+
+    var elements: [(partition: TopicPartition, offset: Int64, error: KafkaError?)] {
+        Self.elements(of: pointer)
+    }
+
+    /// The first error of a single partition.
+    var error: KafkaError? { elements.lazy.compactMap(\.error).first }
+
+    /// Reads a list that C still owns.
+    static func elements(
+        of list: UnsafePointer<rd_kafka_topic_partition_list_t>
+    ) -> [(partition: TopicPartition, offset: Int64, error: KafkaError?)] {
+        (0..<Int(list.pointee.cnt)).map { index in
+            let element = list.pointee.elems[index]
+            let partition = TopicPartition(String(cString: element.topic), element.partition)
+            return (
+                partition, element.offset, KafkaError(element.err).map { KafkaError($0, about: partition) }
+            )
+        }
+    }
+}
+
+extension KafkaError {
+    init(_ error: KafkaError, about partition: TopicPartition) {
+        self.init(
+            error.code, "\(partition): \(error.message)", isFatal: error.isFatal, isRetriable: error.isRetriable,
+            isAbortable: error.isAbortable)
+    }
+}

@@ -1,0 +1,74 @@
+internal import CRDKafka
+internal import NativeThread
+package import Records
+
+/// Writes records outside of transactions: idempotent, with all replicas' acknowledgement, partitioned as Java clients
+/// partition.
+package actor Producer {
+    private nonisolated let thread: NativeThread
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    private let timeout: Duration
+    private var native: NativeProducer?
+
+    /// - Parameter timeout: after it a record that was not acknowledged counts as failed; it may still be written.
+    package init(
+        settings: ClientSettings, timeout: Duration, observer: @escaping @Sendable (ClientEvent) -> Void
+    ) throws(KafkaError) {
+        thread = NativeThread(name: "kafka-producer")
+        self.timeout = timeout
+        native = try NativeProducer(
+            settings,
+            defaults: [
+                "linger.ms": "2", "partitioner": "murmur2_random", "compression.type": "lz4",
+                "message.timeout.ms": String(timeout.milliseconds),
+            ],
+            forced: ["enable.idempotence": "true", "acks": "all"], observer: observer)
+    }
+
+    /// Writes the records and waits for their acknowledgement. One result for each, in their order; nil: written.
+    package func send(_ records: [OutgoingRecord]) -> [KafkaError?] {
+        guard var producer = native else { return records.map { _ in KafkaError(.destroyed) } }
+        defer { native = producer }
+        var results = [KafkaError?](repeating: nil, count: records.count)
+        let end = ContinuousClock.now.advanced(by: timeout)
+        for (index, record) in records.enumerated() {
+            while true {
+                do throws(KafkaError) {
+                    try producer.produce(record, index: index)
+                    break
+                } catch {
+                    if error.code == .queueFull, ContinuousClock.now < end {
+                        rd_kafka_poll(producer.client.pointer, 10)
+                        continue
+                    }
+                    results[index] = error
+                    break
+                }
+            }
+        }
+        let error = producer.flush(timeout: timeout + .seconds(1))
+        for (index, failure) in producer.reports.take() where results.indices.contains(index) {
+            results[index] = failure
+        }
+        if let error {
+            // What was not reported by now is not known to be written.
+            rd_kafka_purge(producer.client.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            _ = producer.flush(timeout: .seconds(1))
+            for (index, failure) in producer.reports.take() where results.indices.contains(index) {
+                results[index] = results[index] ?? KafkaError(failure.code, "not acknowledged: \(error.message)")
+            }
+        }
+        return results
+    }
+
+    /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
+    package nonisolated func close(deadline: Duration) async -> Bool {
+        await bounded(by: deadline, late: { false }) { await self.destroy() }
+    }
+
+    private func destroy() -> Bool {
+        native?.destroy()
+        native = nil
+        return true
+    }
+}

@@ -1,0 +1,42 @@
+internal import Telemetry
+internal import Terminal
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// Arguments in, exit code out. What a command does stands in a file of its own.
+@main
+struct CampaignBridge {
+    static func main() async {
+        ignoreBrokenPipes()
+        exit(await code(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    private static func code(_ arguments: [String]) async -> Int32 {
+        let variables = Process.environment
+        switch ArgumentParser(Commands.program).parse(
+            arguments, environment: { variables[$0] }, width: Output.standardOutput.facts.width ?? 100)
+        {
+        case .failure(let error):
+            Process.complain(error.description)
+            return ExitCode.usage.rawValue
+        case .success(.help(let text)):
+            return Process.quietly { () throws(OutputError) in try Output.standardOutput.write(Array(text.utf8)) }
+        case .success(.run(let command)): return await run(command)
+        }
+    }
+
+    private static func run(_ command: ParsedCommand) async -> Int32 {
+        switch command.path.last {
+        case "run": await RunCommand(command).run()
+        case "simulate": await SimulateCommand(command).run()
+        case "topics": await TopicsCommand(command).run()
+        default: preconditionFailure("the command \(command.path) is declared and not connected")
+        }
+    }
+}
