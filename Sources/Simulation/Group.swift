@@ -56,14 +56,13 @@ extension World {
         }
         group.members.append(Group.Member(id: id, process: process))
         process.receiveGroup(after: latency()) { process.memberID = id }
-        beginRebalance("replica \(process) joins", isNew: true)
+        group.target = [:]
+        beginRebalance("replica \(process) joins", joining: id)
         completeIfJoined()
     }
 
-    func beginRebalance(_ why: String, isNew: Bool = true) {
-        guard !group.members.isEmpty else { return }
-        if isNew { group.target = [:] }
-        guard !group.isPreparing else { return }
+    func beginRebalance(_ why: String, joining: Int? = nil) {
+        guard !group.members.isEmpty, !group.isPreparing else { return }
         count(.rebalance)
         story("the group rebalances: \(why)")
         group.isPreparing = true
@@ -71,7 +70,7 @@ extension World {
         let round = group.round
         for index in group.members.indices {
             let member = group.members[index]
-            guard !member.isJoined || member.process.memberID == member.id else { continue }
+            guard member.id != joining else { continue }
             group.members[index].isJoined = false
             notify(member.process, member.id)
         }
@@ -94,7 +93,7 @@ extension World {
             process.receiveGroup(after: latency()) { process.membershipLost(member) }
             return
         }
-        if !group.isPreparing { beginRebalance("replica \(process) has given partitions up", isNew: false) }
+        if !group.isPreparing { beginRebalance("replica \(process) has given partitions up") }
         group.members[index].claims = claims
         group.members[index].isJoined = true
         completeIfJoined()
@@ -106,6 +105,7 @@ extension World {
         story("the group removes replica \(process): \(why)")
         group.members.remove(at: index)
         process.receiveGroup(after: latency() + between(0, isCalm ? 500 : 3000)) { process.membershipLost(member) }
+        group.target = [:]
         beginRebalance("a member is gone")
         completeIfJoined()
     }

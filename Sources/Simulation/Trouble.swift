@@ -14,7 +14,10 @@ extension World {
         times(setup.stops) { self.stop(self.anySlot()) }
         times(setup.cuts) { self.cut(self.anySlot()) }
         times(setup.terminations) { self.terminate(self.anySlot()) }
-        times(setup.rebalances) { self.beginRebalance("a change of metadata") }
+        times(setup.rebalances) {
+            self.group.target = [:]
+            self.beginRebalance("a change of metadata")
+        }
         times(setup.outages) { self.beginAPITrouble() }
         times(setup.compactions) { self.compact() }
     }
