@@ -11,7 +11,8 @@ enum EventForm {
     /// not quite is a fault: read as plain JSON it would get a weaker identity without a word.
     init(of record: Record) throws(RecordFault) {
         let contentTypes = record.headers.filter { header in
-            header.name.count == 12 && String(decoding: header.name, as: UTF8.self).lowercased() == "content-type"
+            header.value != nil && header.name.count == 12
+                && String(decoding: header.name, as: UTF8.self).lowercased() == "content-type"
         }
         var contentType: String?
         if let header = contentTypes.first {

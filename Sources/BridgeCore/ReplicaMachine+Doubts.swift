@@ -92,12 +92,7 @@ extension ReplicaMachine {
         case .rejected(let rejection): reject(ref, rejection)
         case .released(let cause):
             if cause == .credentials { partitions[number]?.requests[offset]?.credentialRefusals += 1 }
-            if request.account == nil {
-                // Its record is gone: it cannot be called again, and was provably not started.
-                deadLetter(ref, .expired, "the source record was removed before the event could be called again")
-            } else {
-                release(ref, doubt.attempt, cause, delay: 0)
-            }
+            release(ref, doubt.attempt, cause, delay: 0)
         }
     }
 }

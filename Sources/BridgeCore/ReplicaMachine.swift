@@ -30,7 +30,7 @@ package struct ReplicaMachine: ~Copyable {
     var readyCount = 0
     var timers = TimerHeap<RequestRef>()
     /// Intents of this process whose call has not begun: only these may be called when the ledger shows them (L6).
-    var uncalled: [KeyHash: Attempt] = [:]
+    var uncalled: [KeyHash: Uncalled] = [:]
     /// Calls under way and answers whose outcome is not known to be committed (L5).
     var inHand: [KeyHash: InHand] = [:]
     var callsInFlight = 0
@@ -44,6 +44,16 @@ package struct ReplicaMachine: ~Copyable {
     struct OpenTransaction {
         var plan: TransactionPlan
         var epochs: [Int32: Int]
+        /// Its writes by the hash of their key.
+        var places: [KeyHash: Int]
+        /// Its writes that the ledger's tail has shown, so that they are not lost with an unknown commit (L5).
+        var seen: [Int] = []
+    }
+
+    struct Uncalled {
+        var partition: Int32
+        var identityKey: [UInt8]
+        var attempt: Attempt
     }
 
     struct InHand {
