@@ -2,7 +2,7 @@
 ///
 /// The ledger's index knows identities by it. Its key is random for each process, so nobody who chooses event ids can
 /// make two of them meet; among a million entries the chance of a meeting by accident is below 2^-88.
-package struct KeyHash: Hashable, Sendable {
+package struct KeyHash: Hashable, Comparable, Sendable {
     package var high: UInt64
     package var low: UInt64
 
@@ -61,6 +61,10 @@ package struct KeyHash: Hashable, Sendable {
         left.low == right.low && left.high == right.high
     }
 
+    package static func < (left: KeyHash, right: KeyHash) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+
     /// The value is uniform already; the standard hasher needs no more than one word of it.
     package func hash(into hasher: inout Hasher) { hasher.combine(low) }
 
@@ -80,4 +84,9 @@ package struct HashKey: Hashable, Sendable {
 
     /// For values that every replica and every run must compute alike: request ids and the ledger's scope.
     package static let fixed = HashKey(first: 0x0706_0504_0302_0100, second: 0x0f0e_0d0c_0b0a_0908)
+}
+
+extension Dictionary where Key == KeyHash {
+    /// The same order in every process that has the same hash key.
+    var inOrder: [(key: KeyHash, value: Value)] { sorted { $0.key < $1.key } }
 }

@@ -62,7 +62,7 @@ package struct LedgerIndex: Sendable {
     }
 
     /// Attempts that have no final entry yet.
-    package var open: [KeyHash] { Array(attempts.keys) }
+    package var open: [KeyHash] { attempts.keys.sorted() }
 
     /// The ledger's key of an attempt that has no final entry yet.
     package func key(ofOpen hash: KeyHash) -> [UInt8]? { attempts[hash]?.key }

@@ -36,7 +36,8 @@ extension ReplicaMachine {
     /// Ledger partitions whose end must be asked for now, as a read_uncommitted client sees it.
     package mutating func doubtMarks() -> [(partition: Int32, epoch: Int)] {
         var asked: [(partition: Int32, epoch: Int)] = []
-        for (number, partition) in partitions where partition.isOwned && !partition.deciding.isEmpty {
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned, !partition.deciding.isEmpty else { continue }
             var isWanted = false
             for offset in partition.deciding {
                 guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .marking else {

@@ -54,8 +54,8 @@ extension ReplicaMachine {
     /// A producer is initialised: the transactions of the one before it have ended.
     package mutating func producerReady(at now: Moment) {
         isProducerReady = true
-        for (number, partition) in partitions {
-            if case .committedOffset = partition.stage {
+        for number in numbers {
+            if let partition = partitions[number], case .committedOffset = partition.stage {
                 steps.append(.committedOffset(partition: number, epoch: partition.epoch))
             }
         }
@@ -65,7 +65,8 @@ extension ReplicaMachine {
     /// calls in flight and answers in hand stay.
     mutating func restart(at now: Moment) {
         isProducerReady = false
-        for (number, old) in partitions {
+        for number in numbers {
+            guard let old = partitions[number] else { continue }
             // What a person must decide is not decided by a restart.
             if case .blocked = old.stage { continue }
             guard !old.isDraining else {
@@ -234,11 +235,11 @@ extension ReplicaMachine {
         lanes.remove { $0.partition == number }
         guard isLost else { return }
         // Also those of a take-over that was not finished: the next owner would have to call them unknown.
-        for (hash, own) in uncalled where own.partition == number {
+        for (hash, own) in uncalled.inOrder where own.partition == number {
             uncalled[hash] = nil
             late(own.identityKey, hash, number, own.attempt, .released(.notSent))
         }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             handOver(hash, hand, report)
         }
@@ -265,7 +266,7 @@ extension ReplicaMachine {
     /// After a take-over: hands whose outcome the ledger already tells are done.
     private mutating func dropSettledHands(_ number: Int32) {
         guard let index = partitions[number]?.index else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             settleHand(hash, hand, report, index[hash]?.state)
         }
@@ -294,7 +295,7 @@ extension ReplicaMachine {
     /// Where this process will not write the outcomes of a partition any more, its answers go to whoever does.
     mutating func handOverIdle(_ number: Int32) {
         guard !writesOutcomes(of: number) else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
         }
     }

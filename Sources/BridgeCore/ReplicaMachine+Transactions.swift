@@ -17,8 +17,8 @@ extension ReplicaMachine {
         for write in plan.writes where plan.offsets[write.partition] == nil {
             plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
         }
-        for (number, partition) in partitions where plan.offsets[number] == nil {
-            guard partition.isOwned || partition.isDraining, let since = partition.watermarkMovedAt,
+        for number in numbers where plan.offsets[number] == nil {
+            guard let partition = partitions[number], partition.isOwned || partition.isDraining, let since = partition.watermarkMovedAt,
                 !plan.writes.isEmpty || isDraining || partition.isDraining
                     || now.monotonic - since >= settings.offsetInterval
             else { continue }
@@ -120,7 +120,8 @@ extension ReplicaMachine {
                 moved(number, at: now)
             }
         case .aborted(let culprits, let isStale):
-            if isStale { groupIsStale = true }
+            // A refusal that comes after the news is about the assignment before.
+            if isStale && ended.plan.assignment == assignment { groupIsStale = true }
             for index in culprits where ended.plan.writes.indices.contains(index) {
                 let ref = ended.plan.writes[index].ref
                 if let request = request(ref) {
@@ -219,10 +220,11 @@ extension ReplicaMachine {
         guard now.monotonic - sweptAt >= 1000 else { return }
         sweptAt = now.monotonic
         var expired: Set<RequestRef> = []
-        for (number, partition) in partitions where partition.isOwned {
-            for (offset, request) in partition.requests where request.expiry <= now.wall {
-                switch request.phase {
-                case .waiting, .delayed:
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned else { continue }
+            for offset in partition.requests.filter({ $0.value.expiry <= now.wall }).keys.sorted() {
+                switch partition.requests[offset]?.phase {
+                case .waiting?, .delayed?:
                     let ref = RequestRef(partition: number, epoch: partition.epoch, offset: offset)
                     expired.insert(ref)
                     expire(ref)

@@ -112,7 +112,8 @@ package struct ReplicaMachine: ~Copyable {
     /// Partitions to hold back since their window is full, and those with room again.
     package mutating func flow() -> FlowChange {
         var change = FlowChange()
-        for (number, partition) in partitions where partition.isOwned {
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned else { continue }
             let isFull =
                 partition.requests.count >= settings.windowRecords || windowBytes >= settings.windowBytes
                 || partition.order.count >= settings.windowRecords * 4
@@ -132,6 +133,10 @@ package struct ReplicaMachine: ~Copyable {
     }
 
     // MARK: - Helpers of all extensions
+
+    /// The partitions in an order that does not depend on the process, so that a history can be told again (as every
+    /// loop over a dictionary whose order could reach a decision).
+    var numbers: [Int32] { partitions.keys.sorted() }
 
     func request(_ ref: RequestRef) -> Request? {
         guard let partition = partitions[ref.partition], partition.epoch == ref.epoch else { return nil }
