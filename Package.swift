@@ -42,6 +42,7 @@ let rooms: [Target] = [
     .target(name: "HTTPClient", dependencies: ["NativeThread", "CCurl"]),
     .target(name: "HTTPServer", dependencies: ["CMicrohttpd"]),
     .target(name: "BridgeCore", dependencies: ["Records", "JSON"]),
+    .target(name: "Simulation", dependencies: ["BridgeCore", "Records"]),
     .target(name: "KoreAPI", dependencies: ["BridgeCore", "HTTPClient", "JSON", "CCrypto"]),
     .target(name: "KoreSimulator", dependencies: ["HTTPServer", "JSON", "CCrypto"]),
     .target(
@@ -50,6 +51,7 @@ let rooms: [Target] = [
     .executableTarget(
         name: "campaign-bridge",
         dependencies: ["Bridge", "KoreSimulator", "Terminal", "JSON"]),
+    .executableTarget(name: "simulation-runner", dependencies: ["Simulation"]),
 ]
 
 let tests: [Target] = [
@@ -66,6 +68,7 @@ let tests: [Target] = [
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
     .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
 ]
 

@@ -28,6 +28,12 @@ struct RateBudget: Sendable {
         return true
     }
 
+    /// A call that is made whatever is left: the ones after it wait for longer.
+    mutating func spend(at now: Int64) {
+        fill(at: now)
+        tokens -= 1
+    }
+
     mutating func giveBack() { tokens = min(burst, tokens + 1) }
 
     /// When the next call may be made; nil while there is no share.

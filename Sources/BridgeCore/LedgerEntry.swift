@@ -184,11 +184,19 @@ package enum LedgerWire {
             key: key, LedgerEntry(generation: generation, sourceOffset: offset, scope: scope, state: state))
     }
 
+    /// What an entry of ours can hold: with larger numbers, which anyone may write to the topic, sums would overflow.
+    private static let times: ClosedRange<Int64> = 0...1 << 50
+
+    private static func attemptNumber(_ number: Int64) -> Int32? {
+        (1...1_000_000).contains(number) ? Int32(number) : nil
+    }
+
     private static func state(_ root: JSONValue) -> LedgerEntry.State? {
-        let number = root["n"]?.int64.flatMap(Int32.init(exactly:))
+        let number = root["n"]?.int64.flatMap(attemptNumber)
         switch root["k"]?.string {
         case "attempting":
-            guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64
+            guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64,
+                times.contains(at), times.contains(expiry)
             else { return nil }
             return .attempting(Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry))
         case "released":
@@ -205,7 +213,7 @@ package enum LedgerWire {
     }
 
     private static func late(_ root: JSONValue, generation: Int32) -> LedgerRecord {
-        guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(Int32.init(exactly:)),
+        guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(attemptNumber),
             let owner = root["by"]?.string
         else { return .other }
         let result: KnownResult

@@ -50,7 +50,7 @@ struct NativeProducer {
             withBytes(record.value) { value, valueSize in
                 crdkafka_produce(
                     client.pointer, topic, record.partition ?? RD_KAFKA_PARTITION_UA, key, keySize, value, valueSize,
-                    headers, UnsafeMutableRawPointer(bitPattern: index + 1))
+                    headers, reports.token(index))
             }
         }
         if let error = KafkaError.take(error) {

@@ -140,6 +140,7 @@ package actor TransactionalProducer {
     private func write(_ records: [OutgoingRecord], until end: ContinuousClock.Instant) -> Result? {
         guard var native else { return .lost(KafkaError(.destroyed)) }
         defer { self.native = native }
+        native.reports.begin()
         let tooLarge = records.indices.filter { NativeProducer.size(of: records[$0]) > native.maximumBytes }
         guard tooLarge.isEmpty else {
             return abort(
@@ -224,9 +225,6 @@ package actor TransactionalProducer {
         while true {
             let error = KafkaError.take(
                 rd_kafka_abort_transaction(native.client.pointer, timeouts.operation.milliseconds))
-            // What the abort purged is reported now, and must not count for the next transaction.
-            while rd_kafka_poll(native.client.pointer, 0) > 0 {}
-            _ = native.reports.take()
             guard let error, error.code != .state else { return .aborted(cause, culprits: culprits) }
             // Not aborted is not known to be aborted; what follows a lost transaction covers it.
             guard error.isRetriable, !error.isFatal, ContinuousClock.now < end.advanced(by: timeouts.operation)
