@@ -3,7 +3,7 @@ package enum Happening: Int, CaseIterable, Sendable {
     // What the world did.
     case processStarted, crash, crashBetweenSteps, stopped, resumedAsZombie, terminated, drained
     case sessionExpired, cutFromGroup, rebalance, staticRejoin, revokeHeld, revokeOvertaken, revokeTimedOut
-    case assignmentLost
+    case assignmentLost, partitionUnowned
     case transactionCommitted, transactionAborted, transactionTimedOut, transactionFenced, transactionTooLarge
     case produceFailed, offsetsFailed, offsetsHung, illegalGeneration, commitAnswerLostDone, commitAnswerLostUndone
     case producerInitialised, initAbortedOpen

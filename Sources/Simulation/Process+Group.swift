@@ -36,7 +36,7 @@ extension Process {
 
     /// The group's answer to a join. What is new and what is to be given up, the client finds by its own view.
     func synced(member: Int, generation: Int, _ assigned: [Int32]) {
-        if memberID == nil { memberID = member }
+        if memberID == nil && member > lostMember { memberID = member }
         guard memberID == member else { return }
         var added = assigned
         if world.setup.isCooperative {
@@ -100,6 +100,7 @@ extension Process {
         world.count(.assignmentLost)
         world.story("\(self) has lost its membership, and with it \(owned)")
         memberID = nil
+        lostMember = member
         held = nil
         mustJoinAfterRevoke = false
         rebalances += 1
