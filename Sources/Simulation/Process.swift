@@ -27,6 +27,7 @@ final class Process: CustomStringConvertible {
     var owned: [Int32] = []
     var held: HeldRevoke?
     var mustJoinAfterRevoke = false
+    var takenBack: [Int32] = []
     var metadata: [Int: GroupMetadata] = [:]
 
     // Readers.
