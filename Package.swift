@@ -1,13 +1,20 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+// Debian 13's libcurl.pc names flags that the package manager refuses with a warning, and Debian needs none of them.
+#if os(macOS)
+    let curl: String? = "libcurl"
+#else
+    let curl: String? = nil
+#endif
+
 /// The native libraries, each Debian's own; one system module each, with the C wrappers that Swift cannot import by itself.
 let native: [Target] = [
     .systemLibrary(
         name: "CRDKafka", pkgConfig: "rdkafka",
         providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
     .systemLibrary(
-        name: "CCurl", pkgConfig: "libcurl",
+        name: "CCurl", pkgConfig: curl,
         providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
     .systemLibrary(
         name: "CMicrohttpd", pkgConfig: "libmicrohttpd",
@@ -53,7 +60,7 @@ let tests: [Target] = [
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON"]),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Records"]),
     // A server of raw sockets that misbehaves on command; tests only.
     .target(name: "RawServer", path: "Tests/RawServer"),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),

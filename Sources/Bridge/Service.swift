@@ -157,10 +157,15 @@ package final class BridgeService: Sendable {
     /// The engine's timers, to within `resolution`.
     private func tickLoop() async {
         let resolution: Int64 = 25
+        var reported: Int64 = .min
         while !Task.isCancelled {
             let wait = await engine.tick()
-            observer.take(await engine.snapshot())
-            outages.writeDue()
+            let now = clock().monotonic
+            if reported == .min || now - reported >= 1000 {
+                reported = now
+                observer.take(await engine.snapshot())
+                outages.writeDue()
+            }
             await pause(.milliseconds(max(1, min(wait, resolution))))
         }
     }

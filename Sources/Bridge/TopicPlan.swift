@@ -11,7 +11,9 @@ package struct TopicPlan: Sendable {
     package init(_ settings: BridgeSettings, sourcePartitions: Int?, replication: Int? = nil) {
         let copies = replication ?? settings.topics.replicationFactor
         let durable = ["min.insync.replicas": String(min(copies, settings.topics.minInsyncReplicas))]
-        let window = String(settings.ledger.dedupWindow.milliseconds64)
+        // A repeat at the end of the window may be handled as late as its maximum age allows, and its entry must then
+        // still be there.
+        let window = String(settings.ledgerRetention.milliseconds64)
         let partitions = sourcePartitions ?? settings.topics.partitions
         func topic(_ name: String, _ count: Int, _ own: [String: String]) -> NewTopic {
             NewTopic(
@@ -35,6 +37,11 @@ package struct TopicPlan: Sendable {
         if let failed = settings.topics.failed { topics.append(topic(failed, partitions, [:])) }
         self.topics = topics
     }
+}
+
+extension BridgeSettings {
+    /// How long the ledger must keep an entry.
+    package var ledgerRetention: Duration { ledger.dedupWindow + source.maximumAge + source.ageMargin }
 }
 
 extension Duration {

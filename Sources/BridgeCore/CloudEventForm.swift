@@ -12,7 +12,7 @@ enum EventForm {
     init(of record: Record) throws(RecordFault) {
         let contentTypes = record.headers.filter { header in
             header.value != nil && header.name.count == 12
-                && String(decoding: header.name, as: UTF8.self).lowercased() == "content-type"
+                && header.name.elementsEqual("content-type".utf8) { $0 | 0x20 == $1 | 0x20 }
         }
         var contentType: String?
         if let header = contentTypes.first {
@@ -58,9 +58,12 @@ enum EventForm {
 
     /// Type and subtype in lower case, without parameters.
     static func mediaType(_ contentType: String) -> String {
-        let head = contentType.prefix { $0 != ";" }
-        return String(head.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-            .lowercased()
+        if contentType == "application/cloudevents+json" || contentType == "application/json" { return contentType }
+        var bytes = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }
+        func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        while isBlank(bytes.first) { bytes.removeFirst() }
+        while isBlank(bytes.last) { bytes.removeLast() }
+        return String(Substring(bytes)).lowercased()
     }
 }
 

@@ -25,6 +25,8 @@ package struct EventIdentity: Sendable {
     package let eventID: String
     /// CloudEvents `source`; nil for the other kinds.
     package let source: String?
+    /// The same for every replica and every run: names the event in log lines, results and requests.
+    package let requestID: String
 
     package static func cloudEvent(source: String, id: String) -> EventIdentity {
         EventIdentity(kind: .cloudEvent, key: key(.cloudEvent, [source, id]), eventID: id, source: source)
@@ -64,10 +66,8 @@ package struct EventIdentity: Sendable {
         self.key = key
         self.eventID = eventID
         self.source = source
+        requestID = KeyHash(key, key: .fixed).hex
     }
-
-    /// The same for every replica and every run: names the event in log lines, results and requests.
-    package var requestID: String { KeyHash(key, key: .fixed).hex }
 
     private static func key(_ kind: Kind, _ parts: [String]) -> [UInt8] {
         var text = JSONWriter(capacity: 96)

@@ -13,48 +13,19 @@ package struct KeyHash: Hashable, Comparable, Sendable {
 
     /// Hashes `bytes` under `key`.
     package init(_ bytes: [UInt8], key: HashKey) {
-        var v0 = 0x736f_6d65_7073_6575 ^ key.first
-        var v1 = 0x646f_7261_6e64_6f6d ^ key.second ^ 0xee
-        var v2 = 0x6c79_6765_6e65_7261 ^ key.first
-        var v3 = 0x7465_6462_7974_6573 ^ key.second
-
-        func round() {
-            v0 = v0 &+ v1
-            v1 = (v1 << 13 | v1 >> 51) ^ v0
-            v0 = v0 << 32 | v0 >> 32
-            v2 = v2 &+ v3
-            v3 = (v3 << 16 | v3 >> 48) ^ v2
-            v0 = v0 &+ v3
-            v3 = (v3 << 21 | v3 >> 43) ^ v0
-            v2 = v2 &+ v1
-            v1 = (v1 << 17 | v1 >> 47) ^ v2
-            v2 = v2 << 32 | v2 >> 32
-        }
-
-        func absorb(_ word: UInt64) {
-            v3 ^= word
-            round()
-            round()
-            v0 ^= word
-        }
-
+        var state = SipState(key)
         bytes.withUnsafeBytes { buffer in
             let whole = buffer.count & ~7
             for index in stride(from: 0, to: whole, by: 8) {
-                absorb(UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
+                state.absorb(UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
             }
             var last = UInt64(truncatingIfNeeded: buffer.count) << 56
             for index in whole..<buffer.count {
                 last |= UInt64(buffer[index]) << UInt64(8 * (index - whole))
             }
-            absorb(last)
+            state.absorb(last)
         }
-        v2 ^= 0xee
-        for _ in 0..<4 { round() }
-        low = v0 ^ v1 ^ v2 ^ v3
-        v1 ^= 0xdd
-        for _ in 0..<4 { round() }
-        high = v0 ^ v1 ^ v2 ^ v3
+        (low, high) = state.finish()
     }
 
     package static func == (left: KeyHash, right: KeyHash) -> Bool {
@@ -84,6 +55,49 @@ package struct HashKey: Hashable, Sendable {
 
     /// For values that every replica and every run must compute alike: request ids and the ledger's scope.
     package static let fixed = HashKey(first: 0x0706_0504_0302_0100, second: 0x0f0e_0d0c_0b0a_0908)
+}
+
+/// The four words of SipHash-2-4 with its 128-bit output.
+private struct SipState {
+    private var v0, v1, v2, v3: UInt64
+
+    init(_ key: HashKey) {
+        v0 = 0x736f_6d65_7073_6575 ^ key.first
+        v1 = 0x646f_7261_6e64_6f6d ^ key.second ^ 0xee
+        v2 = 0x6c79_6765_6e65_7261 ^ key.first
+        v3 = 0x7465_6462_7974_6573 ^ key.second
+    }
+
+    @inline(__always)
+    private mutating func round() {
+        v0 = v0 &+ v1
+        v1 = (v1 << 13 | v1 >> 51) ^ v0
+        v0 = v0 << 32 | v0 >> 32
+        v2 = v2 &+ v3
+        v3 = (v3 << 16 | v3 >> 48) ^ v2
+        v0 = v0 &+ v3
+        v3 = (v3 << 21 | v3 >> 43) ^ v0
+        v2 = v2 &+ v1
+        v1 = (v1 << 17 | v1 >> 47) ^ v2
+        v2 = v2 << 32 | v2 >> 32
+    }
+
+    @inline(__always)
+    mutating func absorb(_ word: UInt64) {
+        v3 ^= word
+        round()
+        round()
+        v0 ^= word
+    }
+
+    mutating func finish() -> (low: UInt64, high: UInt64) {
+        v2 ^= 0xee
+        for _ in 0..<4 { round() }
+        let low = v0 ^ v1 ^ v2 ^ v3
+        v1 ^= 0xdd
+        for _ in 0..<4 { round() }
+        return (low, v0 ^ v1 ^ v2 ^ v3)
+    }
 }
 
 extension Dictionary where Key == KeyHash {

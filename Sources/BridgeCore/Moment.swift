@@ -57,18 +57,20 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
 
 /// Lower-case hexadecimal text.
 package enum Hex {
-    private static let alphabet = Array("0123456789abcdef")
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
     /// Two digits.
     package static func digits(_ byte: UInt8) -> String {
-        String([alphabet[Int(byte >> 4)], alphabet[Int(byte & 15)]])
+        String(decoding: [digit(byte >> 4), digit(byte & 15)], as: UTF8.self)
     }
 
     /// Sixteen digits, the highest first.
     package static func digits(_ word: UInt64) -> String {
-        var text = ""
-        text.reserveCapacity(16)
-        for shift in stride(from: 60, through: 0, by: -4) { text.append(alphabet[Int((word >> UInt64(shift)) & 15)]) }
-        return text
+        String(unsafeUninitializedCapacity: 16) { buffer in
+            for index in 0..<16 {
+                buffer[index] = digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * index)) & 15)
+            }
+            return 16
+        }
     }
 }

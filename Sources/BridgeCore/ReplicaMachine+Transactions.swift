@@ -18,7 +18,8 @@ extension ReplicaMachine {
             plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
         }
         for number in numbers where plan.offsets[number] == nil {
-            guard let partition = partitions[number], partition.isOwned || partition.isDraining, let since = partition.watermarkMovedAt,
+            guard let partition = partitions[number], partition.isOwned || partition.isDraining,
+                let since = partition.watermarkMovedAt,
                 !plan.writes.isEmpty || isDraining || partition.isDraining
                     || now.monotonic - since >= settings.offsetInterval
             else { continue }

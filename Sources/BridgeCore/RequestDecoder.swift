@@ -25,17 +25,19 @@ package struct RequestDecoder: Sendable {
     }
 
     package func decode(_ record: Record) -> DecodedRecord {
-        var identity = EventIdentity.position(of: record)
+        var identity: EventIdentity?
         do throws(RecordFault) {
             let request = try request(of: record, identity: &identity)
-            return DecodedRecord(record: record, identity: identity, content: .success(request))
+            return DecodedRecord(
+                record: record, identity: identity ?? .position(of: record), content: .success(request))
         } catch {
-            return DecodedRecord(record: record, identity: identity, content: .failure(error))
+            return DecodedRecord(
+                record: record, identity: identity ?? .position(of: record), content: .failure(error))
         }
     }
 
     /// Sets `identity` as soon as it is known, so that a fault found later is the event's and not its place's.
-    private func request(of record: Record, identity: inout EventIdentity) throws(RecordFault) -> CampaignRequest {
+    private func request(of record: Record, identity: inout EventIdentity?) throws(RecordFault) -> CampaignRequest {
         guard let value = record.value else { throw RecordFault(.emptyRecord, "the record has no value") }
         guard !value.isEmpty else { throw RecordFault(.emptyRecord, "the record's value is empty") }
         let payload = try withoutConfluentPrefix(value)
@@ -85,7 +87,7 @@ package struct RequestDecoder: Sendable {
     }
 
     private func structured(
-        _ root: JSONValue, record: Record, identity: inout EventIdentity
+        _ root: JSONValue, record: Record, identity: inout EventIdentity?
     ) throws(RecordFault) -> CampaignRequest {
         let attributes = try CloudAttributes(structured: root)
         identity = try cloudIdentity(attributes)

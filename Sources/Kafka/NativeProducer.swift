@@ -31,8 +31,11 @@ struct NativeProducer {
 
     /// Bytes that a record takes on the wire at most, uncompressed: its parts and the batch format's own bytes.
     static func size(of record: OutgoingRecord) -> Int {
-        (record.key?.count ?? 0) + (record.value?.count ?? 0) + 96
-            + record.headers.reduce(0) { $0 + $1.name.count + ($1.value?.count ?? 0) + 10 }
+        var bytes = 96
+        bytes += record.key?.count ?? 0
+        bytes += record.value?.count ?? 0
+        for header in record.headers { bytes += header.name.count + (header.value?.count ?? 0) + 10 }
+        return bytes
     }
 
     /// Hands one record to the library, which copies it. `index` comes back with a failed delivery.
@@ -47,7 +50,7 @@ struct NativeProducer {
             withBytes(record.value) { value, valueSize in
                 crdkafka_produce(
                     client.pointer, topic, record.partition ?? RD_KAFKA_PARTITION_UA, key, keySize, value, valueSize,
-                    headers, UnsafeMutableRawPointer(bitPattern: index + 1))
+                    headers, reports.token(index))
             }
         }
         if let error = KafkaError.take(error) {

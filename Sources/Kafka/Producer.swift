@@ -29,6 +29,7 @@ package actor Producer {
     package func send(_ records: [OutgoingRecord]) -> [KafkaError?] {
         guard var producer = native else { return records.map { _ in KafkaError(.destroyed) } }
         defer { native = producer }
+        producer.reports.begin()
         var results = [KafkaError?](repeating: nil, count: records.count)
         let end = ContinuousClock.now.advanced(by: timeout)
         for (index, record) in records.enumerated() {

@@ -1,7 +1,8 @@
 /* The ledger protocol (docs/model.md): two replicas, one source partition, one event identity.
  *
  * This file holds the state and the promises. world.pml is everything that is not ours: brokers, network, API, time,
- * operators. replica.pml is the bridge. scripts/check-model lists the configurations and runs them.
+ * operators. rules.pml is what a replica decides by, replica.pml what it does. scripts/check-model lists the
+ * configurations and runs them.
  *
  * Configuration (-D):
  *   MAXATT n      attempts of the identity, 1..3
@@ -13,6 +14,7 @@
  *   SOLO          one replica: killed, started again, fenced, but nobody else ever owns the partition
  *   NO_KILL       no process is killed
  *   ONLY_CALLS    check only that nothing is started twice: what a missing rule does to the people who are dialled
+ *   SETTLES       check the end of all work as a temporal formula (pan -a)
  *   NO_<rule>     leaves out one rule; spin must find the damage
  */
 #ifndef MAXATT
@@ -160,7 +162,13 @@ inline moveOffset(to) {
 }
 
 #include "world.pml"
+#include "rules.pml"
 #include "replica.pml"
+
+#ifdef SETTLES
+/* Once the faults end, every record gets its end: no retry goes on for ever. */
+ltl settles { [] (calm -> <> (committed == records)) }
+#endif
 
 init {
   atomic {

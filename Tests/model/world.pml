@@ -84,8 +84,6 @@ inline endByCoordinator(r) {
 proctype World() {
 end:
   do
-  :: atomic { !calm -> calm = 1; printf("world: no more faults\n") }
-
   /* The group gives the partition to a replica; members hear of it later (a zombie much later). */
   :: atomic { !calm && rep[0].phase != OFF -> rebalance(0); printf("group: new generation, 0 owns\n") }
 #ifndef SOLO
@@ -138,8 +136,19 @@ end:
 #else
   :: atomic { TERMINAL(ledger) && committed == records && eventExpired ->
 #endif
+              /* What a process has read ages with the topic. */
+              if
+              :: SAME(rep[0].view, ledger) -> clear(rep[0].view)
+              :: else
+              fi;
+              if
+              :: SAME(rep[1].view, ledger) -> clear(rep[1].view)
+              :: else
+              fi;
               clear(ledger); retained = 1; printf("ledger: the entry goes by retention\n") }
 #endif
+
+  :: atomic { !calm -> calm = 1; printf("world: no more faults\n") }
   od
 }
 
