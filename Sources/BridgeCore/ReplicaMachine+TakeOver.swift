@@ -235,10 +235,7 @@ extension ReplicaMachine {
         lanes.remove { $0.partition == number }
         guard isLost else { return }
         // Also those of a take-over that was not finished: the next owner would have to call them unknown.
-        for (hash, own) in uncalled.inOrder where own.partition == number {
-            uncalled[hash] = nil
-            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
-        }
+        handOverUncalled(number)
         for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             handOver(hash, hand, report)
@@ -297,6 +294,15 @@ extension ReplicaMachine {
         guard !writesOutcomes(of: number) else { return }
         for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
+        }
+        handOverUncalled(number)
+    }
+
+    /// Own intents that this process will not call any more.
+    private mutating func handOverUncalled(_ number: Int32) {
+        for (hash, own) in uncalled.inOrder where own.partition == number {
+            uncalled[hash] = nil
+            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
         }
     }
 

@@ -50,12 +50,15 @@ extension World {
                 process.receiveGroup(after: latency()) {
                     process.synced(member: id, generation: generation, assigned)
                 }
+                repairUnowned()
                 return
             }
             group.members.remove(at: old)
         }
         group.members.append(Group.Member(id: id, process: process))
-        process.receiveGroup(after: latency()) { process.memberID = id }
+        process.receiveGroup(after: latency()) {
+            if id > process.lostMember { process.memberID = id }
+        }
         group.target = [:]
         beginRebalance("replica \(process) joins", joining: id)
         completeIfJoined()
@@ -138,6 +141,17 @@ extension World {
             process.receiveGroup(after: latency()) {
                 process.synced(member: id, generation: generation, assigned)
             }
+        }
+    }
+
+    /// A static member that restarts while it had to give partitions up is given the rest back, and nobody joins again
+    /// for what it gave up. The service's slow watch finds partitions without an owner and subscribes again.
+    private func repairUnowned() {
+        after(20_000) {
+            let owned = self.group.members.flatMap(\.assigned)
+            guard !self.group.isPreparing, owned.count < self.source.count else { return }
+            self.count(.partitionUnowned)
+            self.beginRebalance("a partition has no owner")
         }
     }
 

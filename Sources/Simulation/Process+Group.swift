@@ -36,7 +36,7 @@ extension Process {
 
     /// The group's answer to a join. What is new and what is to be given up, the client finds by its own view.
     func synced(member: Int, generation: Int, _ assigned: [Int32]) {
-        if memberID == nil { memberID = member }
+        if memberID == nil && member > lostMember { memberID = member }
         guard memberID == member else { return }
         var added = assigned
         if world.setup.isCooperative {
@@ -58,8 +58,11 @@ extension Process {
         take(new, generation: generation, member: member)
     }
 
-    private func take(_ new: [Int32], generation: Int, member: Int) {
+    private func take(_ named: [Int32], generation: Int, member: Int) {
         rebalances += 1
+        // What a revoke had named that a later revoke did not name again is still ours, and is ours anew.
+        let new = named + takenBack.filter { owned.contains($0) && !named.contains($0) }
+        takenBack = []
         metadata = [rebalances: GroupMetadata(member: member, generation: generation)]
         world.story("\(self) is assigned \(new), generation \(generation)")
         for partition in new { sources[partition] = nil }
@@ -67,7 +70,11 @@ extension Process {
     }
 
     private func hold(_ partitions: [Int32], added: [Int32], generation: Int) {
-        if held != nil { world.count(.revokeOvertaken) }
+        if let overtaken = held {
+            world.count(.revokeOvertakenByRevoke)
+            takenBack += overtaken.partitions
+        }
+        takenBack.removeAll { partitions.contains($0) }
         rebalances += 1
         world.count(.revokeHeld)
         world.story("\(self) is to give up \(partitions)")
@@ -100,6 +107,8 @@ extension Process {
         world.count(.assignmentLost)
         world.story("\(self) has lost its membership, and with it \(owned)")
         memberID = nil
+        lostMember = member
+        takenBack = []
         held = nil
         mustJoinAfterRevoke = false
         rebalances += 1

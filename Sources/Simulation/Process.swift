@@ -19,6 +19,7 @@ final class Process: CustomStringConvertible {
 
     // The group's client.
     var memberID: Int?
+    var lostMember = 0
     var isCut = false
     private var groupBacklog: [() -> Void] = []
     private var lastGroupArrival: Int64 = 0
@@ -26,6 +27,7 @@ final class Process: CustomStringConvertible {
     var owned: [Int32] = []
     var held: HeldRevoke?
     var mustJoinAfterRevoke = false
+    var takenBack: [Int32] = []
     var metadata: [Int: GroupMetadata] = [:]
 
     // Readers.
@@ -121,6 +123,7 @@ final class Process: CustomStringConvertible {
     }
 
     func heartbeat() {
+        guard !isCut else { return }
         let waiting = groupBacklog
         groupBacklog = []
         for action in waiting { arrive(action) }

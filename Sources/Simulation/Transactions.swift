@@ -63,7 +63,7 @@ extension World {
             story("transaction \(id) of the producer before is aborted")
             decide(transaction, commit: false)
         }
-        transaction.waiters.append { ready(epoch) }
+        if transaction.isOver { ready(epoch) } else { transaction.waiters.append { ready(epoch) } }
     }
 
     /// Runs `action` once the last transaction of the id has all its markers.
