@@ -2,7 +2,8 @@
 package enum Happening: Int, CaseIterable, Sendable {
     // What the world did.
     case processStarted, crash, crashBetweenSteps, stopped, resumedAsZombie, terminated, drained
-    case sessionExpired, cutFromGroup, rebalance, staticRejoin, revokeHeld, revokeOvertaken, revokeOvertakenByRevoke, revokeTimedOut
+    case sessionExpired, cutFromGroup, rebalance, staticRejoin, revokeHeld, revokeOvertaken, revokeOvertakenByRevoke,
+        revokeTimedOut
     case assignmentLost, partitionUnowned
     case transactionCommitted, transactionAborted, transactionTimedOut, transactionFenced, transactionTooLarge
     case produceFailed, offsetsFailed, offsetsHung, illegalGeneration, commitAnswerLostDone, commitAnswerLostUndone

@@ -52,7 +52,7 @@ struct BridgeRunner {
             in: registry, prefix: "campaign_bridge",
             build: [("version", Process.version), ("librdkafka", LibraryVersion.string)])
         let outages = OutageLog(logger: logger)
-        let (stops, stopSink) = AsyncStream<Int32>.makeStream()
+        let stops = StopRequest()
         let starting = StartingState()
         let server: HTTPServer
         do {
@@ -70,7 +70,7 @@ struct BridgeRunner {
                 await server.run(); return nil
             }
             group.addTask {
-                for await signal in stop { stopSink.yield(signal) }
+                for await _ in stop { stops.request() }
                 return nil
             }
             group.addTask { await self.serve(registry, metrics, outages, starting, stops) }
@@ -88,7 +88,7 @@ struct BridgeRunner {
 
     private func serve(
         _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
-        _ stops: AsyncStream<Int32>
+        _ stops: StopRequest
     ) async -> Int32 {
         do {
             guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
@@ -116,7 +116,7 @@ struct BridgeRunner {
     }
 
     /// The number of the source's partitions; asks until the broker answers. nil: told to stop.
-    private func sourcePartitions(_ outages: OutageLog, _ stops: AsyncStream<Int32>) async throws -> Int? {
+    private func sourcePartitions(_ outages: OutageLog, _ stops: StopRequest) async throws -> Int? {
         let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(10)) { _ in }
         let topic = settings.topics.source
         let count = await withTaskGroup(of: Int?.self, returning: Int?.self) { group in
@@ -136,7 +136,7 @@ struct BridgeRunner {
                 return nil
             }
             group.addTask {
-                for await _ in stops { return nil }
+                await stops.wait()
                 return nil
             }
             let first = await group.next() ?? nil
