@@ -179,7 +179,8 @@ struct DecoderTests {
             fault: .invalidData),
     ]
 
-    @Test("What is not quite an event is a fault of its kind, and keeps the identity that was read", arguments: faultRows)
+    @Test(
+        "What is not quite an event is a fault of its kind and keeps its identity", arguments: faultRows)
     func faults(row: Case) {
         let decoded = RequestDecoder(identityField: row.identityField, identityHeader: row.identityHeader)
             .decode(row.record)

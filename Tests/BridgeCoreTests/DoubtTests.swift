@@ -94,6 +94,8 @@ struct DoubtTests {
         #expect(harness.commit() == nil)
         harness.admit(event("other", offset: 4, campaign: "cd-2"))
         #expect(harness.commit()?.kinds == ["attempting 1"])
+        for call in harness.calls() { harness.answer(call, active) }
+        harness.commitAll()
         harness.machine.sourceEnd(partition: 0, offset: 6, at: harness.now)
         #expect(harness.commit() == nil)
         harness.decide(0)

@@ -112,8 +112,6 @@ struct SettleTests {
         harness.wait(40_000)
         harness.answer(try #require(harness.call(event("y", offset: 2, campaign: "cd-8"))), active)
         harness.commitAll()
-        _ = harness.calls()
-        harness.commitAll()
         harness.answer(try #require(harness.calls().first), refusal(.foreignAnswer, 404))
         harness.commitAll()
         #expect(harness.results.last?.summary == "dead rejected")
