@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// Every form of a source record, and what is refused (field cases 1 to 7).
-@Suite("Decoding source records", .timeLimit(.minutes(1)))
+@Suite("Decoding source records", .timeLimit(.minutes(5)))
 struct DecoderTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("In doubt", .timeLimit(.minutes(1)))
+@Suite("In doubt", .timeLimit(.minutes(5)))
 struct DoubtTests {
     private static let connection = CoreSettings.Connection(
         name: "main", streams: ["*"], accountID: "acc-1", requestsPerMinute: 0, tokenLifetime: 40, clockLeeway: 5000,

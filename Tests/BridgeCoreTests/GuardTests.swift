@@ -2,7 +2,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Lanes, budgets, circuits, pauses between attempts", .timeLimit(.minutes(1)))
+@Suite("Lanes, budgets, circuits, pauses between attempts", .timeLimit(.minutes(5)))
 struct GuardTests {
     static func connection(
         _ name: String, streams: [String], perMinute: Int = 0, burst: Int = 1, maximumInFlight: Int = 64

@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// One random history of a replica and its successors: aborted, lost and unknown transactions, lost and regained
-/// partitions, crashes, every kind of answer. The API's side is counted apart, as the judge.
+/// partitions, crashes, replicas that were stopped and go on after others have taken over, every kind of answer. The API's side is counted apart, as the judge.
 final class History {
     private var random: SeededRandom
     private var harness: Harness
@@ -13,6 +13,8 @@ final class History {
     private var open: TransactionPlan?
     private var underWay: [(call: CallOrder, isAccepted: Bool)] = []
     private var incarnation = 0
+    /// A replica that does not know yet that its partition is another's, and its calls.
+    private var zombie: (harness: Harness, underWay: [(call: CallOrder, isAccepted: Bool)])?
     /// Starts that the API has accepted, by event.
     private(set) var accepted: [String: Int] = [:]
 
@@ -59,7 +61,29 @@ final class History {
             }
             harness.tail(0)
         }
+        goOnAsZombie(isCalm: isCalm)
         while let late = harness.lates.popLast() { harness.write(late) }
+    }
+
+    /// It may still call what it has committed, within the token's life; nothing of its writing gets through but late
+    /// answers.
+    private func goOnAsZombie(isCalm: Bool) {
+        guard let old = zombie else { return }
+        old.harness.wait(max(0, harness.now.wall - old.harness.now.wall))
+        for call in old.harness.calls() {
+            let isAccepted = one(of: 2)
+            if isAccepted { accepted[call.call.identityLabel, default: 0] += 1 }
+            zombie?.underWay.append((call, isAccepted))
+        }
+        guard isCalm || one(of: 4) else { return }
+        if one(of: 2) { old.harness.revoke([0], isLost: true) }
+        for (call, isAccepted) in zombie?.underWay ?? [] {
+            old.harness.answer(call, isAccepted ? active : refusal(.throttled, 429))
+        }
+        old.harness.revoke([0], isLost: true)
+        old.harness.collect()
+        harness.lates += old.harness.lates
+        zombie = nil
     }
 
     private func goOn() {
@@ -133,13 +157,14 @@ final class History {
     private func crash() {
         if let plan = open, harness.mayStillCommit(plan.id), one(of: 2) { harness.store(plan) }
         open = nil
+        if zombie == nil && one(of: 2) { zombie = (harness, underWay) }
         underWay = []
         incarnation += 1
         let next = Harness(owner: "replica-0/c\(incarnation)", seed: random.next())
         next.ledger = harness.ledger
         next.groupOffsets = harness.groupOffsets
         next.results = harness.results
-        next.now = Moment(wall: harness.now.wall + 20_000, monotonic: 1000)
+        next.now = Moment(wall: harness.now.wall + (one(of: 2) ? 20_000 : 2000), monotonic: 1000)
         next.machine.producerReady(at: next.now)
         next.assign([0])
         harness = next

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("The ledger's wire form and index", .timeLimit(.minutes(2)))
+@Suite("The ledger's wire form and index", .timeLimit(.minutes(5)))
 struct LedgerTests {
     static let states: [LedgerEntry.State] =
         [
@@ -32,7 +32,8 @@ struct LedgerTests {
     @Test("Each late answer is read as it was written, under a key of its own", arguments: results)
     func lates(result: KnownResult) {
         let late = LateAnswer(
-            identityKey: Array(#"["ce","a","b\n"]"#.utf8), generation: 0, attempt: 2, owner: "r/1", result: result)
+            identityKey: Array(#"["ce","a","b\n"]"#.utf8), generation: 0, attempt: 2, owner: "r/1", serial: 0,
+            result: result)
         #expect(LedgerWire.read(key: LedgerWire.key(late), value: LedgerWire.value(late)) == .late(late))
         #expect(LedgerWire.key(late) != late.identityKey)
         var other = late
@@ -44,13 +45,13 @@ struct LedgerTests {
         "What is no entry of ours changes nothing and ends nothing",
         arguments: [
             nil, "", "{", "[]", "{}", #"{"k":"started"}"#, #"{"k":"new","g":0,"o":1,"s":"00"}"#,
-            #"{"k":"attempting","n":0,"by":"r","at":1,"x":1,"g":0,"o":1,"s":"00"}"#,
-            #"{"k":"attempting","n":1,"by":"r","at":1,"x":9223372036854775807,"g":0,"o":1,"s":"00"}"#,
-            #"{"k":"attempting","n":1,"by":"r","at":-9223372036854775808,"x":1,"g":0,"o":1,"s":"00"}"#,
-            #"{"k":"attempting","n":2147483647,"by":"r","at":1,"x":1,"g":0,"o":1,"s":"00"}"#,
+            #"{"k":"attempting","n":0,"by":"r","q":0,"at":1,"x":1,"g":0,"o":1,"s":"00"}"#,
+            #"{"k":"attempting","n":1,"by":"r","q":0,"at":1,"x":9223372036854775807,"g":0,"o":1,"s":"00"}"#,
+            #"{"k":"attempting","n":1,"by":"r","q":0,"at":-9223372036854775808,"x":1,"g":0,"o":1,"s":"00"}"#,
+            #"{"k":"attempting","n":2147483647,"by":"r","q":0,"at":1,"x":1,"g":0,"o":1,"s":"00"}"#,
             #"{"k":"released","n":1,"c":"other","g":0,"o":1,"s":"00"}"#,
             #"{"k":"started","g":99999999999,"o":1,"s":"00"}"#, #"{"k":"started","g":0,"o":1,"s":"xyz"}"#,
-            #"{"k":"late","of":"x","g":0,"n":1,"by":"r","was":"other"}"#,
+            #"{"k":"late","of":"x","g":0,"n":1,"by":"r","q":0,"was":"other"}"#,
         ] as [String?])
     func foreign(text: String?) {
         let record = LedgerWire.read(key: [1], value: text.map { Array($0.utf8) })
@@ -133,7 +134,8 @@ struct LedgerTests {
         var index = LedgerIndex()
         let hash = KeyHash(high: 1, low: 1)
         let late = LateAnswer(
-            identityKey: [], generation: 0, attempt: 1, owner: "r/1", result: .started(StartAnswer(instanceID: "in")))
+            identityKey: [], generation: 0, attempt: 1, owner: "r/1", serial: 0,
+            result: .started(StartAnswer(instanceID: "in")))
         index.apply(hash, late)
         #expect(index.late(for: hash) == nil, "no attempt is open")
         index.apply(hash, .make(.attempting(.first)), key: [])

@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// Take-over, held revokes, the end of the process.
-@Suite("Take-over, revokes, drain", .timeLimit(.minutes(1)))
+@Suite("Take-over, revokes, drain", .timeLimit(.minutes(5)))
 struct RebalanceTests {
     @Test("A take-over asks for the offset, then the marks, then the ledger, then the control topic, then begins")
     func order() {

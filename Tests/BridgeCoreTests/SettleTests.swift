@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// What follows from each result of an attempt (design, section 3).
-@Suite("What an attempt comes to", .timeLimit(.minutes(1)))
+@Suite("What an attempt comes to", .timeLimit(.minutes(5)))
 struct SettleTests {
     struct Row: Sendable, CustomTestStringConvertible {
         var result: AttemptResult

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Times, hashes, identities", .timeLimit(.minutes(1)))
+@Suite("Times, hashes, identities", .timeLimit(.minutes(5)))
 struct ValueTests {
     @Test(
         "Times are read strictly by RFC 3339",
