@@ -257,7 +257,9 @@ extension ReplicaMachine {
             LateWrite(
                 partition: partition, hash: hash,
                 answer: LateAnswer(
-                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner, result: result)))
+                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner,
+                    serial: attempt.serial,
+                    result: result)))
     }
 
     /// After a take-over: hands whose outcome the ledger already tells are done.

@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// Every form of a source record, and what is refused (field cases 1 to 7).
-@Suite("Decoding source records", .timeLimit(.minutes(1)))
+@Suite("Decoding source records", .timeLimit(.minutes(5)))
 struct DecoderTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
@@ -180,7 +180,7 @@ struct DecoderTests {
     ]
 
     @Test(
-        "What is not quite an event is a fault of its kind, and keeps the identity that was read", arguments: faultRows)
+        "What is not quite an event is a fault of its kind and keeps its identity", arguments: faultRows)
     func faults(row: Case) {
         let decoded = RequestDecoder(identityField: row.identityField, identityHeader: row.identityHeader)
             .decode(row.record)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("In doubt", .timeLimit(.minutes(1)))
+@Suite("In doubt", .timeLimit(.minutes(5)))
 struct DoubtTests {
     private static let connection = CoreSettings.Connection(
         name: "main", streams: ["*"], accountID: "acc-1", requestsPerMinute: 0, tokenLifetime: 40, clockLeeway: 5000,
@@ -94,6 +94,8 @@ struct DoubtTests {
         #expect(harness.commit() == nil)
         harness.admit(event("other", offset: 4, campaign: "cd-2"))
         #expect(harness.commit()?.kinds == ["attempting 1"])
+        for call in harness.calls() { harness.answer(call, active) }
+        harness.commitAll()
         harness.machine.sourceEnd(partition: 0, offset: 6, at: harness.now)
         #expect(harness.commit() == nil)
         harness.decide(0)

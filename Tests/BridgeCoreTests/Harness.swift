@@ -126,6 +126,10 @@ final class Harness {
 
     func mayStillCommit(_ id: Int) -> Bool { machine.mayStillCommit(id) }
     func doubtMarks() -> [(partition: Int32, epoch: Int)] { machine.doubtMarks() }
+    func finishedRevokes() -> [Int] { machine.finishedRevokes(at: now) }
+    func flow() -> FlowChange { machine.flow() }
+    func wake() -> Int64 { machine.wake(at: now) }
+    var isDrained: Bool { machine.isDrained }
     func takeOverSteps() -> [TakeOverStep] { machine.takeOverSteps() }
 
     // MARK: - Records, transactions, calls

@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// The rules of the ledger (design, section 2), each by the machine's actions.
-@Suite("Rules of the ledger", .timeLimit(.minutes(1)))
+@Suite("Rules of the ledger", .timeLimit(.minutes(5)))
 struct LedgerRuleTests {
     @Test("The call comes only after the transaction with its intent has committed")
     func intentFirst() throws {
@@ -115,15 +115,19 @@ struct LedgerRuleTests {
         arguments: [
             LateAnswer(
                 identityKey: event("e1", offset: 0).identity.key, generation: 0, attempt: 2, owner: "other/1",
+                serial: 0,
                 result: .started(StartAnswer(instanceID: "in-9"))),
             LateAnswer(
                 identityKey: event("e1", offset: 0).identity.key, generation: 1, attempt: 1, owner: "other/1",
+                serial: 0,
                 result: .started(StartAnswer(instanceID: "in-9"))),
             LateAnswer(
                 identityKey: event("e1", offset: 0).identity.key, generation: 0, attempt: 1, owner: "other/2",
+                serial: 0,
                 result: .started(StartAnswer(instanceID: "in-9"))),
             LateAnswer(
                 identityKey: event("e2", offset: 0).identity.key, generation: 0, attempt: 1, owner: "other/1",
+                serial: 0,
                 result: .started(StartAnswer(instanceID: "in-9"))),
         ])
     func lateThatDoesNotFit(late: LateAnswer) {
@@ -134,6 +138,25 @@ struct LedgerRuleTests {
         #expect(harness.commit() == nil)
         harness.decide(0)
         #expect(harness.commit()?.kinds == ["dead outcome-unknown"])
+    }
+
+    @Test("L3: a late word on an intent that was aborted does not stand for the next intent of its number")
+    func lateOfAbortedIntent() throws {
+        let harness = Harness.owning()
+        harness.admit(event("e1", offset: 0))
+        let plan = try #require(harness.begin())
+        harness.revoke([0], isLost: true)
+        harness.collect()
+        harness.end(plan, .aborted(culprits: [], groupIsStale: false))
+        let late = try #require(harness.lates.first)
+        harness.assign([0])
+        harness.takeOver()
+        let call = try #require(harness.call(event("e1", offset: 0)))
+        #expect(call.attempt.number == late.answer.attempt && call.attempt.owner == late.answer.owner)
+        harness.answer(call, timeout)
+        harness.write(late)
+        harness.tail(0)
+        #expect(harness.commit() == nil, "still in doubt")
     }
 
     @Test("L3: after a terminal entry a late answer changes nothing")
@@ -255,7 +278,7 @@ extension LateAnswer {
     /// An answer to the attempt of `LedgerSeed.open`.
     static func toFirst(_ id: String) -> LateAnswer {
         LateAnswer(
-            identityKey: event(id, offset: 0).identity.key, generation: 0, attempt: 1, owner: "other/1",
+            identityKey: event(id, offset: 0).identity.key, generation: 0, attempt: 1, owner: "other/1", serial: 0,
             result: .started(StartAnswer(instanceID: "in-1")))
     }
 }

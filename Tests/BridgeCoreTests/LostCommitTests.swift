@@ -4,7 +4,7 @@ import Testing
 @testable import BridgeCore
 
 /// L5 to L7, L10 and L11: what a process does after it has lost its producer, and with several records of one event.
-@Suite("Rules after a lost commit, and of identities", .timeLimit(.minutes(1)))
+@Suite("Rules after a lost commit, and of identities", .timeLimit(.minutes(5)))
 struct LostCommitTests {
     @Test("L5: after an unknown commit a new producer comes first, then the whole take-over")
     func wholeTakeOver() throws {
