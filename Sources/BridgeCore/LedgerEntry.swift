@@ -71,13 +71,19 @@ package struct LateAnswer: Sendable, Equatable {
     package var generation: Int32
     package var attempt: Int32
     package var owner: String
+    /// The attempt's, so that a further attempt of the same number is another one: the intent before may never have
+    /// been committed.
+    package var startedAt: Int64
     package var result: KnownResult
 
-    package init(identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, result: KnownResult) {
+    package init(
+        identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, startedAt: Int64, result: KnownResult
+    ) {
         self.identityKey = identityKey
         self.generation = generation
         self.attempt = attempt
         self.owner = owner
+        self.startedAt = startedAt
         self.result = result
     }
 }
@@ -137,6 +143,7 @@ package enum LedgerWire {
             out.int(late.generation)
             out.int(late.attempt)
             out.string(late.owner)
+            out.int(late.startedAt)
         }
         return out.bytes
     }
@@ -149,6 +156,7 @@ package enum LedgerWire {
             out.member("g", late.generation)
             out.member("n", late.attempt)
             out.member("by", late.owner)
+            out.member("at", late.startedAt)
             switch late.result {
             case .started(let answer):
                 out.member("was", "started")
@@ -214,7 +222,7 @@ package enum LedgerWire {
 
     private static func late(_ root: JSONValue, generation: Int32) -> LedgerRecord {
         guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(attemptNumber),
-            let owner = root["by"]?.string
+            let owner = root["by"]?.string, let at = root["at"]?.int64, times.contains(at)
         else { return .other }
         let result: KnownResult
         switch root["was"]?.string {
@@ -235,6 +243,7 @@ package enum LedgerWire {
         }
         return .late(
             LateAnswer(
-                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, result: result))
+                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, startedAt: at,
+                result: result))
     }
 }

@@ -2,7 +2,8 @@
 package enum Happening: Int, CaseIterable, Sendable {
     // What the world did.
     case processStarted, crash, crashBetweenSteps, stopped, resumedAsZombie, terminated, drained
-    case sessionExpired, cutFromGroup, rebalance, staticRejoin, revokeHeld, revokeOvertaken, revokeOvertakenByRevoke, revokeTimedOut
+    case sessionExpired, cutFromGroup, rebalance, staticRejoin, revokeHeld, revokeOvertaken, revokeOvertakenByRevoke,
+        revokeTimedOut
     case assignmentLost, partitionUnowned
     case transactionCommitted, transactionAborted, transactionTimedOut, transactionFenced, transactionTooLarge
     case produceFailed, offsetsFailed, offsetsHung, illegalGeneration, commitAnswerLostDone, commitAnswerLostUndone
@@ -13,7 +14,7 @@ package enum Happening: Int, CaseIterable, Sendable {
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger
     // What the core was seen to do.
     case ruleL1Aborted, ruleL2Fence, ruleL3Written, ruleL3Used, ruleL4AlreadyFinished, ruleL5TakenOverAnew
-    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7TokenTooOld, ruleL8Expired, ruleL10Suppressed
+    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7NotBegun, ruleL8Expired, ruleL10Suppressed
     case ruleL10Conflict, ruleL11Blocked
     case doubt, doubtDecided, outcomeStarted, outcomeDeadLetter, retried, circuitOpened, accountPaused, paused
     case invalidRecord, watermarkBehindMarker

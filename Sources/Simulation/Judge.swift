@@ -86,6 +86,13 @@ struct Judge {
         }
     }
 
+    func wasCalled(_ key: [UInt8], number: Int32, owner: String) -> Bool {
+        let identity = KeyHash(key, key: .fixed).hex
+        return calls.contains {
+            $0.identity == identity && $0.attempt.number == number && $0.attempt.owner == owner
+        }
+    }
+
     mutating func accepted(_ call: StartCall, instance: String) {
         started[call.identityLabel, default: []].append(instance)
         if let all = started[call.identityLabel], all.count > 1 {

@@ -44,6 +44,7 @@ extension Process {
     private func askMarks(_ partition: Int32, _ epoch: Int) {
         world.after(world.latency()) { [self] in
             guard Int(partition) < world.ledger.count else {
+                world.count(.partitionWithoutLedger)
                 receive(after: world.latency()) {
                     self.machine.takeOverFailed(partition: partition, epoch: epoch, "no ledger partition")
                 }

@@ -33,6 +33,9 @@ struct Setup {
     var windowRecords: Int
     var apiSkew: Int64
     var holdDeadline: Int64
+    #if DELIBERATE_FAULTS
+        var fault: DeliberateFault?
+    #endif
     static let sessionTimeout: Int64 = 6000
     static let transactionTimeout: Int64 = 10_000
     static let maximumSkew: Int64 = 1500
@@ -82,6 +85,9 @@ struct Setup {
         settings.throttlePause = 5000
         settings.retryAfterMaximum = 15_000
         settings.circuitOpen = 10_000
+        #if DELIBERATE_FAULTS
+            settings.deliberateFault = fault
+        #endif
         return settings
     }
 }

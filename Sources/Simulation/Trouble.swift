@@ -68,6 +68,7 @@ extension World {
     func resume(_ process: Process) {
         guard process.state == .stopped else { return }
         story("replica \(process) goes on")
+        if process.memberID.map({ group.index(of: $0) == nil }) ?? false { count(.resumedAsZombie) }
         process.goOn()
     }
 
