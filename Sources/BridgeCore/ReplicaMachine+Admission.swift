@@ -68,6 +68,12 @@ extension ReplicaMachine {
         let entry = partitions[ref.partition]?.index[request.hash]
         if case .attempting? = entry?.state {} else { uncalled[request.hash] = nil }
         guard let entry else {
+            // The event that this one was in conflict with may be gone from the source, without an entry of its own.
+            if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, conflictIsDone(request, ref) {
+                notes.append(.alreadyFinished(known))
+                moved(ref.partition, at: now)
+                return
+            }
             insert(request, ref, leads: true)
             notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
             enter(ref, at: now)
@@ -78,7 +84,7 @@ extension ReplicaMachine {
             return
         }
         switch entry.state {
-        case .started where isBroken(.finishedIsDoneAgain):
+        case .started where isBroken(.finishedIsDoneAgain), .deadLettered where isBroken(.deadLetterIsDoneAgain):
             insert(request, ref, leads: true)
             enter(ref, at: now)
         case .started, .deadLettered:
@@ -120,6 +126,11 @@ extension ReplicaMachine {
             deadLetter(
                 ref, .identityConflict, "an event of the same identity names another stream or campaign")
         }
+    }
+
+    private func conflictIsDone(_ request: Request, _ ref: RequestRef) -> Bool {
+        let place = EventIdentity.position(of: request.event.record)
+        return partitions[ref.partition]?.index[KeyHash(place.key, key: hashKey)]?.isTerminal ?? false
     }
 
     private mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {

@@ -13,7 +13,8 @@ extension ReplicaMachine {
             // L7: a call whose token has expired by our clock is not begun. P6: nor one whose event has expired while its
             // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
-            guard now.wall < attempt.tokenExpiry * 1000, now.wall < request.expiry, !isBusy, !isDraining,
+            guard now.wall < attempt.tokenExpiry * 1000,
+                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining,
                 partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
@@ -93,9 +94,7 @@ extension ReplicaMachine {
             }
         }
         if opened && isBroken(.oneAccountStopsAll) {
-            for index in lanes.accounts.indices {
-                lanes.accounts[index].pausedUntil = now.monotonic + settings.circuitOpen
-            }
+            for index in lanes.accounts.indices { lanes.accounts[index].pausedUntil = .max }
         }
         if opened { notes.append(.circuitOpened(connection: account)) }
         if wasOpen && lanes.accounts[account].circuit.openUntil == nil {

@@ -24,6 +24,7 @@ extension ReplicaMachine {
     ) {
         groupIsStale = false
         for partition in list {
+            if isLost && isBroken(.lostPartitionIsKept) { continue }
             if isLost || partitions[partition]?.isOwned != true {
                 giveUp(partition)
             } else {

@@ -96,7 +96,7 @@ extension ReplicaMachine {
                 lanes.withdraw(account: next.account)
                 continue
             }
-            guard now.wall < request.expiry || isBroken(.expiryBeforeIntentIsIgnored) else {
+            guard now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly) else {
                 lanes.withdraw(account: next.account)
                 expire(ref)
                 continue
@@ -236,7 +236,7 @@ extension ReplicaMachine {
     /// Now and then: what waits in a lane or between attempts past its expiry is finished, also while its account is
     /// paused.
     private mutating func expireWaiting(at now: Moment) {
-        guard now.monotonic - sweptAt >= 1000 else { return }
+        guard now.monotonic - sweptAt >= 1000, !isBroken(.expiryIsCheckedOnceOnly) else { return }
         sweptAt = now.monotonic
         var expired: Set<RequestRef> = []
         for number in numbers {

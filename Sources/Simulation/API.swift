@@ -85,6 +85,7 @@ extension Process {
             let key = LedgerWire.key(late.answer)
             let record = LedgerWire.read(key: key, value: LedgerWire.value(late.answer))
             world.ledger[Int(late.partition)].append(.ledger(key: key, record))
+            world.judge.late(late.answer, at: world.now)
             world.ledgerChanged(Int(late.partition))
             receive(after: world.latency()) { self.latesUnderWay -= 1 }
         }

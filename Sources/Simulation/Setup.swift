@@ -18,6 +18,9 @@ struct Setup {
     var rebalances: Int
     var outages: Int
     var compactions: Int
+    /// Times at which the source loses its oldest records, and the group its offsets.
+    var retentions: Int
+    var offsetLosses: Int
     /// In thousand.
     var brokerFaults: Int
     var callFaults: Int
@@ -58,6 +61,8 @@ struct Setup {
         rebalances = pick([0, 0, 1, 3])
         outages = pick([0, 0, 1, 2])
         compactions = pick([0, 0, 1, 2])
+        retentions = pick([0, 0, 0, 0, 0, 1])
+        offsetLosses = pick([0, 0, 0, 0, 0, 1])
         brokerFaults = pick([0, 0, 20, 120])
         callFaults = pick([0, 60, 200, 450])
         slowMessages = pick([0, 10, 60])

@@ -94,6 +94,7 @@ final class World {
         calm()
         let limit = now + 1_200_000
         var check = now + 2000
+        if setup.isAccountDead { agenda.add(at: now + 240_000) { self.judge.checkIndependence(self) } }
         while let time = agenda.next, time < limit, judge.violations.isEmpty {
             if time >= check {
                 check = time + 2000
