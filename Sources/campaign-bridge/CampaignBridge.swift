@@ -36,6 +36,7 @@ struct CampaignBridge {
         case "run": await RunCommand(command).run()
         case "simulate": await SimulateCommand(command).run()
         case "validate": await ValidateCommand(command).run()
+        case "send": await SendCommand(command).run()
         case "demo": await DemoCommand(command).run()
         case "topics": await TopicsCommand(command).run()
         default: preconditionFailure("the command \(command.path) is declared and not connected")
