@@ -1,25 +1,35 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+/// Debian keeps every header and library where the compiler looks by itself, and some of its .pc files name flags that
+/// the package manager refuses with a warning; Homebrew keeps some of them apart.
+func keg(_ name: String) -> String? {
+    #if os(macOS)
+        return name
+    #else
+        return nil
+    #endif
+}
+
 /// The native libraries, each Debian's own; one system module each, with the C wrappers that Swift cannot import by itself.
 let native: [Target] = [
     .systemLibrary(
-        name: "CRDKafka", pkgConfig: "rdkafka",
+        name: "CRDKafka", pkgConfig: keg("rdkafka"),
         providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
     .systemLibrary(
-        name: "CCurl", pkgConfig: "libcurl",
+        name: "CCurl", pkgConfig: keg("libcurl"),
         providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
     .systemLibrary(
-        name: "CMicrohttpd", pkgConfig: "libmicrohttpd",
+        name: "CMicrohttpd", pkgConfig: keg("libmicrohttpd"),
         providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
     .systemLibrary(
-        name: "CCrypto", pkgConfig: "libcrypto",
+        name: "CCrypto", pkgConfig: keg("libcrypto"),
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .systemLibrary(
-        name: "CYAML", pkgConfig: "yaml-0.1",
+        name: "CYAML", pkgConfig: keg("yaml-0.1"),
         providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .systemLibrary(
-        name: "CJansson", pkgConfig: "jansson",
+        name: "CJansson", pkgConfig: keg("jansson"),
         providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
 ]
 
@@ -35,6 +45,7 @@ let rooms: [Target] = [
     .target(name: "HTTPClient", dependencies: ["NativeThread", "CCurl"]),
     .target(name: "HTTPServer", dependencies: ["CMicrohttpd"]),
     .target(name: "BridgeCore", dependencies: ["Records", "JSON"]),
+    .target(name: "Simulation", dependencies: ["BridgeCore", "Records"]),
     .target(name: "KoreAPI", dependencies: ["BridgeCore", "HTTPClient", "JSON", "CCrypto"]),
     .target(name: "KoreSimulator", dependencies: ["HTTPServer", "JSON", "CCrypto"]),
     .target(
@@ -43,6 +54,7 @@ let rooms: [Target] = [
     .executableTarget(
         name: "campaign-bridge",
         dependencies: ["Bridge", "KoreSimulator", "Terminal", "JSON"]),
+    .executableTarget(name: "simulation-runner", dependencies: ["Simulation"]),
 ]
 
 let tests: [Target] = [
@@ -51,7 +63,7 @@ let tests: [Target] = [
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON"]),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Records"]),
     // A server of raw sockets that misbehaves on command; tests only.
     .target(name: "RawServer", path: "Tests/RawServer"),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
@@ -59,6 +71,7 @@ let tests: [Target] = [
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
     .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
 ]
 

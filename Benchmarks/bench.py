@@ -138,7 +138,8 @@ def main() -> None:
     servers = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    print(f"machine: {os.cpu_count()} cores, {model.group(1) if model else platform.machine()}; commit {commit.strip()}")
+    processor = model.group(1) if model else platform.machine()
+    print(f"machine: {os.cpu_count()} cores, {processor}; commit {commit.strip()}")
     print(f"{'latency':>8} {'events':>8} {'bytes':>6} {'events/s':>9} {'CPU us/event':>13} {'peak MiB':>9}")
     with tempfile.TemporaryDirectory() as work:
         for latency in options.latency or [0, 20]:

@@ -50,7 +50,10 @@ package struct DecodedRecord: Sendable {
 
     /// Memory that the record takes while it waits, about.
     package var bytes: Int {
-        (record.key?.count ?? 0) + (record.value?.count ?? 0)
-            + record.headers.reduce(0) { $0 + $1.name.count + ($1.value?.count ?? 0) } + 512
+        var bytes = 512
+        bytes += record.key?.count ?? 0
+        bytes += record.value?.count ?? 0
+        for header in record.headers { bytes += header.name.count + (header.value?.count ?? 0) }
+        return bytes
     }
 }

@@ -11,7 +11,7 @@ enum EventForm {
     /// not quite is a fault: read as plain JSON it would get a weaker identity without a word.
     init(of record: Record) throws(RecordFault) {
         let contentTypes = record.headers.filter { header in
-            header.name.count == 12
+            header.value != nil && header.name.count == 12
                 && header.name.elementsEqual("content-type".utf8) { $0 | 0x20 == $1 | 0x20 }
         }
         var contentType: String?

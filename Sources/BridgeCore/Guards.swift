@@ -28,6 +28,12 @@ struct RateBudget: Sendable {
         return true
     }
 
+    /// A call that is made whatever is left: the ones after it wait for longer.
+    mutating func spend(at now: Int64) {
+        fill(at: now)
+        tokens -= 1
+    }
+
     mutating func giveBack() { tokens = min(burst, tokens + 1) }
 
     /// When the next call may be made; nil while there is no share.
@@ -71,11 +77,12 @@ struct Circuit: Sendable {
     /// A call that was chosen was not made after all.
     mutating func withdrawn() { isProbing = false }
 
-    mutating func succeeded() {
+    /// - Parameter isOwn: whether only the API itself can have given this answer; a gateway refuses and throttles too.
+    mutating func succeeded(isOwn: Bool = true) {
         failures = 0
         openUntil = nil
         isProbing = false
-        hasAnswered = true
+        if isOwn { hasAnswered = true }
     }
 
     /// - Returns: whether this failure opened the circuit.

@@ -2,7 +2,7 @@
 ///
 /// The ledger's index knows identities by it. Its key is random for each process, so nobody who chooses event ids can
 /// make two of them meet; among a million entries the chance of a meeting by accident is below 2^-88.
-package struct KeyHash: Hashable, Sendable {
+package struct KeyHash: Hashable, Comparable, Sendable {
     package var high: UInt64
     package var low: UInt64
 
@@ -30,6 +30,10 @@ package struct KeyHash: Hashable, Sendable {
 
     package static func == (left: KeyHash, right: KeyHash) -> Bool {
         left.low == right.low && left.high == right.high
+    }
+
+    package static func < (left: KeyHash, right: KeyHash) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
     }
 
     /// The value is uniform already; the standard hasher needs no more than one word of it.
@@ -94,4 +98,9 @@ private struct SipState {
         for _ in 0..<4 { round() }
         return (low, v0 ^ v1 ^ v2 ^ v3)
     }
+}
+
+extension Dictionary where Key == KeyHash {
+    /// The same order in every process that has the same hash key.
+    var inOrder: [(key: KeyHash, value: Value)] { sorted { $0.key < $1.key } }
 }

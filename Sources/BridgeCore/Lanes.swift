@@ -110,6 +110,24 @@ struct Lanes {
         accounts[account].circuit.withdrawn()
     }
 
+    /// A call of an earlier take-over is made after all (L6): it counts again, whatever the budget says.
+    mutating func takeAgain(account: Int, at now: Int64) {
+        accounts[account].inFlight += 1
+        accounts[account].budget.spend(at: now)
+        accounts[account].circuit.began()
+    }
+
+    /// Takes waiting requests out: they have expired, or their partition is not ours any more.
+    mutating func remove(where isGone: (RequestRef) -> Bool) {
+        for (scope, old) in campaigns {
+            var campaign = old
+            let removed = campaign.queue.removeAll(where: isGone)
+            guard removed > 0 else { continue }
+            if let account = campaign.account { accounts[account].waiting -= removed }
+            campaigns[scope] = campaign.isEmpty ? nil : campaign
+        }
+    }
+
     /// When an account that has something to call may do so by its own rules, where that is a matter of time.
     func wake(at now: Int64) -> Int64? {
         var earliest: Int64?

@@ -46,12 +46,16 @@ package struct Attempt: Sendable, Hashable {
     package var startedAt: Int64
     /// The token's expiry, seconds since 1970: the lease (rule L7).
     package var tokenExpiry: Int64
+    /// Counts the intents of its owner. An intent whose transaction was aborted is nowhere in the ledger, so that the
+    /// next one has the same number: without this, what is said late of the one would be taken for the other's.
+    package var serial: Int64
 
-    package init(number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64) {
+    package init(number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64, serial: Int64 = 0) {
         self.number = number
         self.owner = owner
         self.startedAt = startedAt
         self.tokenExpiry = tokenExpiry
+        self.serial = serial
     }
 }
 
@@ -71,13 +75,18 @@ package struct LateAnswer: Sendable, Equatable {
     package var generation: Int32
     package var attempt: Int32
     package var owner: String
+    /// The attempt's, see there.
+    package var serial: Int64
     package var result: KnownResult
 
-    package init(identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, result: KnownResult) {
+    package init(
+        identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, serial: Int64, result: KnownResult
+    ) {
         self.identityKey = identityKey
         self.generation = generation
         self.attempt = attempt
         self.owner = owner
+        self.serial = serial
         self.result = result
     }
 }
@@ -109,6 +118,7 @@ package enum LedgerWire {
                 out.member("by", attempt.owner)
                 out.member("at", attempt.startedAt)
                 out.member("x", attempt.tokenExpiry)
+                out.member("q", attempt.serial)
             case .released(let attempt, let cause):
                 out.member("k", "released")
                 out.member("n", attempt)
@@ -137,6 +147,7 @@ package enum LedgerWire {
             out.int(late.generation)
             out.int(late.attempt)
             out.string(late.owner)
+            out.int(late.serial)
         }
         return out.bytes
     }
@@ -149,6 +160,7 @@ package enum LedgerWire {
             out.member("g", late.generation)
             out.member("n", late.attempt)
             out.member("by", late.owner)
+            out.member("q", late.serial)
             switch late.result {
             case .started(let answer):
                 out.member("was", "started")
@@ -184,13 +196,22 @@ package enum LedgerWire {
             key: key, LedgerEntry(generation: generation, sourceOffset: offset, scope: scope, state: state))
     }
 
+    /// What an entry of ours can hold: with larger numbers, which anyone may write to the topic, sums would overflow.
+    private static let times: ClosedRange<Int64> = 0...1 << 50
+
+    private static func attemptNumber(_ number: Int64) -> Int32? {
+        (1...1_000_000).contains(number) ? Int32(number) : nil
+    }
+
     private static func state(_ root: JSONValue) -> LedgerEntry.State? {
-        let number = root["n"]?.int64.flatMap(Int32.init(exactly:))
+        let number = root["n"]?.int64.flatMap(attemptNumber)
         switch root["k"]?.string {
         case "attempting":
-            guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64
+            guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64,
+                let serial = root["q"]?.int64, times.contains(at), times.contains(expiry)
             else { return nil }
-            return .attempting(Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry))
+            return .attempting(
+                Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry, serial: serial))
         case "released":
             guard let number, let cause = root["c"]?.string.flatMap(ReleaseCause.init) else { return nil }
             return .released(attempt: number, cause: cause)
@@ -205,8 +226,8 @@ package enum LedgerWire {
     }
 
     private static func late(_ root: JSONValue, generation: Int32) -> LedgerRecord {
-        guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(Int32.init(exactly:)),
-            let owner = root["by"]?.string
+        guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(attemptNumber),
+            let owner = root["by"]?.string, let serial = root["q"]?.int64
         else { return .other }
         let result: KnownResult
         switch root["was"]?.string {
@@ -227,6 +248,7 @@ package enum LedgerWire {
         }
         return .late(
             LateAnswer(
-                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, result: result))
+                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, serial: serial,
+                result: result))
     }
 }

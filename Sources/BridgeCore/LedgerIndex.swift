@@ -51,14 +51,18 @@ package struct LedgerIndex: Sendable {
 
     /// The late answer that fits exactly the attempt that the identity's entry tells of.
     package func late(for hash: KeyHash) -> LateAnswer? {
-        guard let late = lates[hash], let attempt = attempts[hash]?.attempt, let entry = self[hash],
-            late.generation == entry.generation, late.attempt == attempt.number, late.owner == attempt.owner
-        else { return nil }
+        guard let late = lates[hash], fits(late, hash) else { return nil }
         return late
     }
 
+    private func fits(_ late: LateAnswer, _ hash: KeyHash) -> Bool {
+        guard let attempt = attempts[hash]?.attempt, let row = find(hash).row else { return false }
+        return late.generation == rows[row].generation && late.attempt == attempt.number
+            && late.owner == attempt.owner && late.serial == attempt.serial
+    }
+
     /// Attempts that have no final entry yet.
-    package var open: [KeyHash] { Array(attempts.keys) }
+    package var open: [KeyHash] { attempts.keys.sorted() }
 
     /// The ledger's key of an attempt that has no final entry yet.
     package func key(ofOpen hash: KeyHash) -> [UInt8]? { attempts[hash]?.key }
@@ -101,9 +105,8 @@ package struct LedgerIndex: Sendable {
 
     /// Takes in a late answer. One that fits no attempt under way changes nothing (rule L3).
     package mutating func apply(_ hash: KeyHash, _ late: LateAnswer) {
-        guard attempts[hash] != nil else { return }
+        guard fits(late, hash) else { return }
         lates[hash] = late
-        if self.late(for: hash) == nil { lates[hash] = nil }
     }
 
     private func find(_ hash: KeyHash) -> (slot: Int, row: Int?) {

@@ -29,6 +29,16 @@ struct FIFO<Element> {
         return element
     }
 
+    /// - Returns: how many were taken out.
+    mutating func removeAll(where condition: (Element) -> Bool) -> Int {
+        guard elements[head...].contains(where: condition) else { return 0 }
+        let kept = elements[head...].filter { !condition($0) }
+        let removed = count - kept.count
+        elements = kept
+        head = 0
+        return removed
+    }
+
     /// The elements from the front while `condition` holds; nothing is taken out.
     func prefix(while condition: (Element) -> Bool) -> ArraySlice<Element> {
         elements[head...].prefix(while: condition)

@@ -28,22 +28,16 @@ package enum RFC3339 {
             second <= 60
         else { return nil }
         var millisecond: Int64 = 0
-        if second == 60 {
-            second = 59
-            millisecond = 999
-        }
         if take(".") != nil {
-            var seen = 0
-            while let digit = rest.first, digit >= 48, digit <= 57 {
+            var weight: Int64 = 100
+            guard let first = rest.first, (48...57).contains(first) else { return nil }
+            while let digit = rest.first, (48...57).contains(digit) {
                 rest.removeFirst()
-                if seen < 3, millisecond != 999 || seen > 0 || second != 59 {
-                    millisecond += Int64(digit - 48) * [100, 10, 1][seen]
-                }
-                seen += 1
+                millisecond += Int64(digit - 48) * weight
+                weight /= 10
             }
-            guard seen > 0 else { return nil }
-            millisecond = min(millisecond, 999)
         }
+        if second == 60 { (second, millisecond) = (59, 999) }
         var offset: Int64 = 0
         guard let sign = take("Zz+-") else { return nil }
         if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") {

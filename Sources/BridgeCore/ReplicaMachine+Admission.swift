@@ -5,13 +5,13 @@ internal import Records
 extension ReplicaMachine {
     /// Records of one partition, in their order. Those of a partition that is not owned are not taken: they come again.
     package mutating func admit(_ events: [DecodedRecord], partition number: Int32, at now: Moment) {
-        guard let partition = partitions[number], partition.isOwned else { return }
+        guard let epoch = partitions[number]?.epoch, partitions[number]?.isOwned == true else { return }
         for event in events where event.record.offset >= partitions[number]?.position ?? .max {
             let offset = event.record.offset
             partitions[number]?.position = offset + 1
             partitions[number]?.order.append(offset)
             place(
-                makeRequest(event, at: now), RequestRef(partition: number, epoch: partition.epoch, offset: offset),
+                makeRequest(event, at: now), RequestRef(partition: number, epoch: epoch, offset: offset),
                 at: now)
         }
     }
@@ -53,26 +53,28 @@ extension ReplicaMachine {
     mutating func place(_ new: Request, _ ref: RequestRef, at now: Moment) {
         var request = new
         let known = note(request)
-        guard let partition = partitions[ref.partition] else { return }
-        if let leader = partition.leaders[request.hash] {
-            if partition.requests[leader]?.scope == request.scope {
+        // The partition itself is not taken out: changing it would copy its whole window for each record.
+        if let leader = partitions[ref.partition]?.leaders[request.hash] {
+            if partitions[ref.partition]?.requests[leader]?.scope == request.scope {
                 // L10: the lowest unfinished record of an identity leads, the others wait.
                 request.phase = .follower
                 insert(request, ref)
                 partitions[ref.partition]?.followers[request.hash, default: []].append(ref.offset)
             } else {
-                conflict(&request, ref)
+                conflict(&request, ref, at: now)
             }
             return
         }
-        guard let entry = partition.index[request.hash] else {
+        let entry = partitions[ref.partition]?.index[request.hash]
+        if case .attempting? = entry?.state {} else { uncalled[request.hash] = nil }
+        guard let entry else {
             insert(request, ref, leads: true)
             notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
             enter(ref, at: now)
             return
         }
         guard entry.scope == request.scope else {
-            conflict(&request, ref)
+            conflict(&request, ref, at: now)
             return
         }
         switch entry.state {
@@ -98,12 +100,13 @@ extension ReplicaMachine {
 
     /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is
     /// the other event's (L10).
-    private mutating func conflict(_ request: inout Request, _ ref: RequestRef) {
+    private mutating func conflict(_ request: inout Request, _ ref: RequestRef, at now: Moment) {
         let place = EventIdentity.position(of: request.event.record)
         request.entryKey = place.key
         request.entryHash = KeyHash(place.key, key: hashKey)
         if let entry = partitions[ref.partition]?.index[request.entryHash], entry.isTerminal {
             notes.append(.alreadyFinished(note(request)))
+            moved(ref.partition, at: now)
             return
         }
         insert(request, ref)
@@ -169,11 +172,15 @@ extension ReplicaMachine {
     /// An open attempt of the ledger: ours and not yet called, ours and under way, or in doubt (L5, L6).
     private mutating func adopt(_ ref: RequestRef, _ attempt: Attempt, at now: Moment) {
         guard let request = request(ref) else { return }
-        if uncalled[request.entryHash] == attempt, let account = request.account {
+        if uncalled[request.entryHash]?.attempt == attempt {
             // L6: our own intent, provably not called. `nextCalls` looks at the token (L7).
-            setPhase(ref, .ready(attempt))
             lanes.hold(request.entryHash, scope: request.scope)
-            lanes.accounts[account].inFlight += 1
+            guard let account = request.account else {
+                release(ref, attempt, .notSent, delay: 0)
+                return
+            }
+            setPhase(ref, .ready(attempt))
+            lanes.takeAgain(account: account, at: now.monotonic)
             ready.append(ref)
             readyCount += 1
         } else if var hand = inHand[request.entryHash], hand.attempt == attempt {

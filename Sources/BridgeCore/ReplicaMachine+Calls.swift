@@ -10,12 +10,14 @@ extension ReplicaMachine {
                 let account = request.account, case .success(let content) = request.event.content
             else { continue }
             readyCount -= 1
-            // L7: a call whose token has expired by our clock is not begun.
-            guard now.wall < attempt.tokenExpiry * 1000, !isDraining,
+            // L7: a call whose token has expired by our clock is not begun. P6: nor one whose event has expired while its
+            // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
+            let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
+            guard now.wall < attempt.tokenExpiry * 1000, now.wall < request.expiry, !isBusy, !isDraining,
                 partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
-                release(ref, attempt, .notSent, delay: 0)
+                release(ref, attempt, .notSent, delay: isBusy ? settings.retryInitial : 0)
                 continue
             }
             uncalled[request.entryHash] = nil
@@ -51,12 +53,15 @@ extension ReplicaMachine {
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
+        let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {
             notes.append(.callEnded(note(request), attempt: attempt.number, report))
-            settle(hand.ref, report, at: now)
-        } else if partitions[hand.ref.partition] == nil {
+            settle(hand.ref, report, isHealthy: wasHealthy, at: now)
+        } else if !writesOutcomes(of: hand.ref.partition) {
             handOver(hash, hand, report)
+        } else if let partition = partitions[hand.ref.partition], partition.isOwned || partition.isDraining {
+            settleHand(hash, hand, report, partition.index[hash]?.state)
         }
     }
 
@@ -75,9 +80,9 @@ extension ReplicaMachine {
         case .unknown: opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
         case .refused(let refusal):
             switch refusal.kind {
-            case .credentials: lanes.accounts[account].circuit.succeeded()
+            case .credentials: lanes.accounts[account].circuit.succeeded(isOwn: false)
             case .throttled:
-                lanes.accounts[account].circuit.succeeded()
+                lanes.accounts[account].circuit.succeeded(isOwn: false)
                 pause(account, refusal.retryAfter, at: now)
             case .unavailable:
                 opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
@@ -102,7 +107,9 @@ extension ReplicaMachine {
     }
 
     /// From an attempt's result to what follows for its event: the table of the design's section 3.
-    mutating func settle(_ ref: RequestRef, _ report: AttemptReport, at now: Moment) {
+    ///
+    /// - Parameter isHealthy: whether the API itself had answered since the last answer that was not its own.
+    mutating func settle(_ ref: RequestRef, _ report: AttemptReport, isHealthy: Bool = false, at now: Moment) {
         guard let request = request(ref), case .calling(let attempt) = request.phase else { return }
         switch report.result {
         case .started(let answer): finish(ref, .started(answer, evidence: .answer))
@@ -125,7 +132,6 @@ extension ReplicaMachine {
             case .foreignAnswer:
                 // A page instead of the API's JSON is an outage, unless the API itself answers others meanwhile.
                 partitions[ref.partition]?.requests[ref.offset]?.foreignAnswers += 1
-                let isHealthy = request.account.map { lanes.accounts[$0].circuit.hasAnswered } ?? false
                 if request.foreignAnswers >= 1 && isHealthy {
                     reject(ref, Rejection(status: refusal.status, message: refusal.message))
                 } else {
@@ -146,6 +152,11 @@ extension ReplicaMachine {
     }
 
     mutating func release(_ ref: RequestRef, _ attempt: Attempt, _ cause: ReleaseCause, delay: Int64) {
+        guard request(ref)?.account != nil else {
+            // Its record is gone: it cannot be called again, and was provably not started.
+            deadLetter(ref, .expired, "the source record was removed before the event could be called again")
+            return
+        }
         setPhase(ref, .releasing(attempt, cause, delay: delay))
         due.append(ref)
     }
@@ -162,7 +173,10 @@ extension ReplicaMachine {
     }
 
     /// Begins the end of this process: no further intent, uncalled intents are released, calls in flight end.
-    package mutating func beginDrain() { isDraining = true }
+    package mutating func beginDrain() {
+        isDraining = true
+        for number in Array(partitions.keys) { handOverIdle(number) }
+    }
 
     /// Whether everything that was under way is written.
     package var isDrained: Bool {

@@ -36,7 +36,8 @@ extension ReplicaMachine {
     /// Ledger partitions whose end must be asked for now, as a read_uncommitted client sees it.
     package mutating func doubtMarks() -> [(partition: Int32, epoch: Int)] {
         var asked: [(partition: Int32, epoch: Int)] = []
-        for (number, partition) in partitions where partition.isOwned && !partition.deciding.isEmpty {
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned, !partition.deciding.isEmpty else { continue }
             var isWanted = false
             for offset in partition.deciding {
                 guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .marking else {
@@ -92,12 +93,7 @@ extension ReplicaMachine {
         case .rejected(let rejection): reject(ref, rejection)
         case .released(let cause):
             if cause == .credentials { partitions[number]?.requests[offset]?.credentialRefusals += 1 }
-            if request.account == nil {
-                // Its record is gone: it cannot be called again, and was provably not started.
-                deadLetter(ref, .expired, "the source record was removed before the event could be called again")
-            } else {
-                release(ref, doubt.attempt, cause, delay: 0)
-            }
+            release(ref, doubt.attempt, cause, delay: 0)
         }
     }
 }

@@ -54,8 +54,8 @@ extension ReplicaMachine {
     /// A producer is initialised: the transactions of the one before it have ended.
     package mutating func producerReady(at now: Moment) {
         isProducerReady = true
-        for (number, partition) in partitions {
-            if case .committedOffset = partition.stage {
+        for number in numbers {
+            if let partition = partitions[number], case .committedOffset = partition.stage {
                 steps.append(.committedOffset(partition: number, epoch: partition.epoch))
             }
         }
@@ -65,7 +65,10 @@ extension ReplicaMachine {
     /// calls in flight and answers in hand stay.
     mutating func restart(at now: Moment) {
         isProducerReady = false
-        for (number, old) in partitions {
+        for number in numbers {
+            guard let old = partitions[number] else { continue }
+            // What a person must decide is not decided by a restart.
+            if case .blocked = old.stage { continue }
             guard !old.isDraining else {
                 giveUp(number)
                 continue
@@ -75,6 +78,7 @@ extension ReplicaMachine {
             partitions[number]?.index = old.index
             partitions[number]?.isTailing = old.isTailing
             partitions[number]?.ledgerEnd = old.ledgerEnd
+            handOverIdle(number)
         }
     }
 
@@ -122,24 +126,32 @@ extension ReplicaMachine {
 
     /// 3. One record of the ledger, with the hash of its key or of the identity that it tells of.
     package mutating func ledger(partition number: Int32, _ record: LedgerRecord, at now: Moment) {
-        guard let partition = partitions[number] else { return }
+        // What comes before this take-over's own reading began belongs to an earlier one. The partition itself is not
+        // taken out: changing it would copy the whole index for each record.
+        guard partitions[number]?.isTailing == true, let stage = partitions[number]?.stage else { return }
         switch record {
         case .entry(let key, let entry):
-            // While a partition is owned nobody else writes entries, and our own are known by their commits.
-            if case .owned = partition.stage { return }
-            if case .draining = partition.stage { return }
-            partitions[number]?.index.apply(KeyHash(key, key: hashKey), entry, key: key)
+            let hash = KeyHash(key, key: hashKey)
+            switch stage {
+            case .owned, .draining:
+                // Nobody else writes entries while a partition is owned, and our own are known by their commits; those
+                // of the open transaction may turn out to be all that we learn of its end.
+                if let index = open?.places[hash], open?.plan.writes[index].entry == entry {
+                    open?.seen.append(index)
+                }
+            default: partitions[number]?.index.apply(hash, entry, key: key)
+            }
         case .late(let late):
             let hash = KeyHash(late.identityKey, key: hashKey)
             partitions[number]?.index.apply(hash, late)
-            if partition.isOwned { lateArrived(hash, partition: number, at: now) }
+            if case .owned = stage { lateArrived(hash, partition: number, at: now) }
         case .other: break
         }
     }
 
     /// The ledger partition has been read to `offset`: an end of partition, which no record stands for.
     package mutating func ledgerEnd(partition number: Int32, offset: Int64, at now: Moment) {
-        guard let partition = partitions[number] else { return }
+        guard let partition = partitions[number], partition.isTailing else { return }
         partitions[number]?.ledgerEnd = max(partition.ledgerEnd, offset)
         if case .ledger(_, let mark) = partition.stage, offset >= mark { ledgerRead(number) }
         decideDoubts(partition: number, at: now)
@@ -158,6 +170,8 @@ extension ReplicaMachine {
         else { return }
         partitions[number]?.stage = .owned
         partitions[number]?.position = start
+        // A start above the group's offset is written down, although no record may ever come.
+        if start > max(partition.committed, 0) { partitions[number]?.watermarkMovedAt = now.monotonic }
         let entries = partition.index.count
         if partition.committed < 0 && entries > 0 {
             notes.append(.partition(number, .offsetsMissing(entries: entries)))
@@ -183,6 +197,7 @@ extension ReplicaMachine {
 
     private mutating func block(_ number: Int32, _ text: String) {
         partitions[number]?.stage = .blocked
+        handOverIdle(number)
         notes.append(.partition(number, .blocked(text)))
     }
 
@@ -207,22 +222,21 @@ extension ReplicaMachine {
         for request in partition.requests.values {
             windowBytes -= request.event.bytes
             switch request.phase {
-            case .intending(let attempt), .ready(let attempt):
+            case .intending, .ready:
                 if case .ready = request.phase { readyCount -= 1 }
                 if let account = request.account { lanes.withdraw(account: account) }
                 lanes.release(request.entryHash, scope: request.scope)
-                if isLost {
-                    uncalled[request.entryHash] = nil
-                    late(request.entryKey, request.entryHash, number, attempt, .released(.notSent))
-                }
             case .calling: break
             case .waiting, .delayed, .follower: break
             case .releasing, .finishing, .inDoubt:
                 lanes.release(request.entryHash, scope: request.scope)
             }
         }
+        lanes.remove { $0.partition == number }
         guard isLost else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        // Also those of a take-over that was not finished: the next owner would have to call them unknown.
+        handOverUncalled(number)
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             handOver(hash, hand, report)
         }
@@ -243,16 +257,63 @@ extension ReplicaMachine {
             LateWrite(
                 partition: partition, hash: hash,
                 answer: LateAnswer(
-                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner, result: result)))
+                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner,
+                    serial: attempt.serial,
+                    result: result)))
     }
 
     /// After a take-over: hands whose outcome the ledger already tells are done.
     private mutating func dropSettledHands(_ number: Int32) {
         guard let index = partitions[number]?.index else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number && hand.report != nil {
-            if case .attempting(let attempt)? = index[hash]?.state, attempt == hand.attempt { continue }
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
+            guard let report = hand.report else { continue }
+            settleHand(hash, hand, report, index[hash]?.state)
+        }
+    }
+
+    /// An answer for which no request of the window waits, though the ledger has been read.
+    mutating func settleHand(
+        _ hash: KeyHash, _ hand: InHand, _ report: AttemptReport, _ state: LedgerEntry.State?
+    ) {
+        switch state {
+        case .attempting(let attempt)? where attempt == hand.attempt:
+            // Its record comes, or is found to be gone.
+            break
+        case .started?, .released?:
             inHand[hash] = nil
             lanes.release(hash, scope: hand.scope)
+        case .deadLettered(let reason, _)? where reason != .outcomeUnknown:
+            inHand[hash] = nil
+            lanes.release(hash, scope: hand.scope)
+        default:
+            // Decided without us, as unknown: what we know changes nothing any more, but is shown (L3).
+            handOver(hash, hand, report)
+        }
+    }
+
+    /// Where this process will not write the outcomes of a partition any more, its answers go to whoever does.
+    mutating func handOverIdle(_ number: Int32) {
+        guard !writesOutcomes(of: number) else { return }
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
+            if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
+        }
+        handOverUncalled(number)
+    }
+
+    /// Own intents that this process will not call any more.
+    private mutating func handOverUncalled(_ number: Int32) {
+        for (hash, own) in uncalled.inOrder where own.partition == number {
+            uncalled[hash] = nil
+            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
+        }
+    }
+
+    func writesOutcomes(of number: Int32) -> Bool {
+        guard let partition = partitions[number] else { return false }
+        switch partition.stage {
+        case .owned, .draining: return true
+        case .blocked: return false
+        case .committedOffset, .marks, .ledger, .control: return !isDraining
         }
     }
 }

@@ -17,8 +17,9 @@ extension ReplicaMachine {
         for write in plan.writes where plan.offsets[write.partition] == nil {
             plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
         }
-        for (number, partition) in partitions where plan.offsets[number] == nil {
-            guard partition.isOwned || partition.isDraining, let since = partition.watermarkMovedAt,
+        for number in numbers where plan.offsets[number] == nil {
+            guard let partition = partitions[number], partition.isOwned || partition.isDraining,
+                let since = partition.watermarkMovedAt,
                 !plan.writes.isEmpty || isDraining || partition.isDraining
                     || now.monotonic - since >= settings.offsetInterval
             else { continue }
@@ -32,7 +33,9 @@ extension ReplicaMachine {
         guard !plan.offsets.isEmpty else { return nil }
         var epochs: [Int32: Int] = [:]
         for number in plan.offsets.keys { epochs[number] = partitions[number]?.epoch }
-        open = OpenTransaction(plan: plan, epochs: epochs)
+        let places = Dictionary(
+            plan.writes.enumerated().map { ($0.element.hash, $0.offset) }, uniquingKeysWith: { $1 })
+        open = OpenTransaction(plan: plan, epochs: epochs, places: places)
         return plan
     }
 
@@ -94,11 +97,13 @@ extension ReplicaMachine {
             let lifetime = settings.connections[next.account].tokenLifetime
             let attempt = Attempt(
                 number: request.attempts + 1, owner: settings.owner, startedAt: now.wall,
-                tokenExpiry: now.wall / 1000 + lifetime)
+                tokenExpiry: now.wall / 1000 + lifetime, serial: intentCount)
+            intentCount += 1
             lanes.hold(request.entryHash, scope: request.scope)
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
             partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id
-            uncalled[request.entryHash] = attempt
+            uncalled[request.entryHash] = Uncalled(
+                partition: ref.partition, identityKey: request.entryKey, attempt: attempt)
             plan.writes.append(write(ref, request, .attempting(attempt), nil))
             intents += 1
         }
@@ -117,7 +122,8 @@ extension ReplicaMachine {
                 moved(number, at: now)
             }
         case .aborted(let culprits, let isStale):
-            if isStale { groupIsStale = true }
+            // A refusal that comes after the news is about the assignment before.
+            if isStale && ended.plan.assignment == assignment { groupIsStale = true }
             for index in culprits where ended.plan.writes.indices.contains(index) {
                 let ref = ended.plan.writes[index].ref
                 if let request = request(ref) {
@@ -126,6 +132,11 @@ extension ReplicaMachine {
             }
             for write in ended.plan.writes.reversed() { aborted(write, at: now) }
         case .lost:
+            // What the tail has shown already will not be read again.
+            for index in ended.seen {
+                let write = ended.plan.writes[index]
+                partitions[write.partition]?.index.apply(write.hash, write.entry, key: write.key)
+            }
             restart(at: now)
         }
     }
@@ -135,7 +146,7 @@ extension ReplicaMachine {
         guard let request = request(ref) else {
             // Lost meanwhile; an outcome that is committed needs no memory any more.
             if case .attempting = write.entry.state { return }
-            if inHand[write.hash]?.report != nil { inHand[write.hash] = nil }
+            forgetHand(write.hash)
             return
         }
         partitions[ref.partition]?.index.apply(write.hash, write.entry, key: write.key)
@@ -148,7 +159,7 @@ extension ReplicaMachine {
             readyCount += 1
             notes.append(.intentCommitted(note(request), attempt: attempt.number))
         case .releasing(_, let cause, let delay):
-            inHand[write.hash] = nil
+            forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
             notes.append(.released(note(request), cause, delay: delay))
@@ -159,12 +170,18 @@ extension ReplicaMachine {
                 enter(ref, at: now)
             }
         case .finishing(let outcome):
-            inHand[write.hash] = nil
+            forgetHand(write.hash)
+            uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
             notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")
         }
+    }
+
+    /// An answer whose outcome is committed needs no memory any more; a call under way does.
+    private mutating func forgetHand(_ hash: KeyHash) {
+        if inHand[hash]?.report != nil { inHand[hash] = nil }
     }
 
     /// Takes a finished request out of the window; those that waited behind it are looked at again.
@@ -204,13 +221,20 @@ extension ReplicaMachine {
     private mutating func expireWaiting(at now: Moment) {
         guard now.monotonic - sweptAt >= 1000 else { return }
         sweptAt = now.monotonic
-        for (number, partition) in partitions where partition.isOwned {
-            for (offset, request) in partition.requests where request.expiry <= now.wall {
-                switch request.phase {
-                case .waiting, .delayed: expire(RequestRef(partition: number, epoch: partition.epoch, offset: offset))
+        var expired: Set<RequestRef> = []
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned else { continue }
+            for offset in partition.requests.filter({ $0.value.expiry <= now.wall }).keys.sorted() {
+                switch partition.requests[offset]?.phase {
+                case .waiting?, .delayed?:
+                    let ref = RequestRef(partition: number, epoch: partition.epoch, offset: offset)
+                    expired.insert(ref)
+                    expire(ref)
                 default: break
                 }
             }
         }
+        // A lane that is held for days must not remember all that has expired in it.
+        if !expired.isEmpty { lanes.remove { expired.contains($0) } }
     }
 }

@@ -23,6 +23,8 @@ package struct ReplicaMachine: ~Copyable {
     var open: OpenTransaction?
     var transactions = 0
     var epochs = 0
+    /// Intents of this process so far (see `Attempt.serial`).
+    var intentCount: Int64 = 0
     /// Releases and outcomes that wait for a transaction.
     var due = FIFO<RequestRef>()
     /// Requests whose intent is committed.
@@ -30,7 +32,7 @@ package struct ReplicaMachine: ~Copyable {
     var readyCount = 0
     var timers = TimerHeap<RequestRef>()
     /// Intents of this process whose call has not begun: only these may be called when the ledger shows them (L6).
-    var uncalled: [KeyHash: Attempt] = [:]
+    var uncalled: [KeyHash: Uncalled] = [:]
     /// Calls under way and answers whose outcome is not known to be committed (L5).
     var inHand: [KeyHash: InHand] = [:]
     var callsInFlight = 0
@@ -44,6 +46,16 @@ package struct ReplicaMachine: ~Copyable {
     struct OpenTransaction {
         var plan: TransactionPlan
         var epochs: [Int32: Int]
+        /// Its writes by the hash of their key.
+        var places: [KeyHash: Int]
+        /// Its writes that the ledger's tail has shown, so that they are not lost with an unknown commit (L5).
+        var seen: [Int] = []
+    }
+
+    struct Uncalled {
+        var partition: Int32
+        var identityKey: [UInt8]
+        var attempt: Attempt
     }
 
     struct InHand {
@@ -102,7 +114,8 @@ package struct ReplicaMachine: ~Copyable {
     /// Partitions to hold back since their window is full, and those with room again.
     package mutating func flow() -> FlowChange {
         var change = FlowChange()
-        for (number, partition) in partitions where partition.isOwned {
+        for number in numbers {
+            guard let partition = partitions[number], partition.isOwned else { continue }
             let isFull =
                 partition.requests.count >= settings.windowRecords || windowBytes >= settings.windowBytes
                 || partition.order.count >= settings.windowRecords * 4
@@ -122,6 +135,10 @@ package struct ReplicaMachine: ~Copyable {
     }
 
     // MARK: - Helpers of all extensions
+
+    /// The partitions in an order that does not depend on the process, so that a history can be told again (as every
+    /// loop over a dictionary whose order could reach a decision).
+    var numbers: [Int32] { partitions.keys.sorted() }
 
     func request(_ ref: RequestRef) -> Request? {
         guard let partition = partitions[ref.partition], partition.epoch == ref.epoch else { return nil }

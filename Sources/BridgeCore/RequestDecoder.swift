@@ -10,9 +10,15 @@ package struct RequestDecoder: Sendable {
     package var identityField: String?
     /// Header of a plain JSON event that is its identity; nil: none. Looked at before the field.
     package var identityHeader: String?
+    /// Longest identity, in bytes of each of its parts: it stands in the ledger's keys, which must fit any topic.
+    package var maximumIdentityBytes: Int
     private let limits: JSONLimits
 
-    package init(identityField: String? = nil, identityHeader: String? = nil, maximumBytes: Int = 1 << 20) {
+    package init(
+        identityField: String? = nil, identityHeader: String? = nil, maximumBytes: Int = 1 << 20,
+        maximumIdentityBytes: Int = 2048
+    ) {
+        self.maximumIdentityBytes = maximumIdentityBytes
         self.identityField = identityField
         self.identityHeader = identityHeader
         limits = JSONLimits(maximumBytes: maximumBytes)
@@ -39,7 +45,7 @@ package struct RequestDecoder: Sendable {
         case .structured:
             return try structured(json(payload), record: record, identity: &identity)
         case .binary(let attributes):
-            identity = .cloudEvent(source: attributes.source, id: attributes.id)
+            identity = try cloudIdentity(attributes)
             try requireJSON(attributes.dataContentType)
             return try request(data: json(payload), attributes: attributes)
         case .plain:
@@ -84,7 +90,7 @@ package struct RequestDecoder: Sendable {
         _ root: JSONValue, record: Record, identity: inout EventIdentity?
     ) throws(RecordFault) -> CampaignRequest {
         let attributes = try CloudAttributes(structured: root)
-        identity = .cloudEvent(source: attributes.source, id: attributes.id)
+        identity = try cloudIdentity(attributes)
         try requireJSON(attributes.dataContentType)
         var data = root["data"]
         if data?.isNull == true { data = nil }
@@ -101,10 +107,25 @@ package struct RequestDecoder: Sendable {
         return try request(data: data, attributes: attributes)
     }
 
+    private func cloudIdentity(_ attributes: CloudAttributes) throws(RecordFault) -> EventIdentity {
+        for (name, text) in [("source", attributes.source), ("id", attributes.id)] where !isUsable(text) {
+            throw RecordFault(
+                .invalidCloudEvent,
+                "the CloudEvents attribute '\(name)' is longer than \(maximumIdentityBytes) bytes or holds a NUL")
+        }
+        return .cloudEvent(source: attributes.source, id: attributes.id)
+    }
+
+    /// A NUL cannot be read back from a ledger key.
+    private func isUsable(_ text: String) -> Bool {
+        text.utf8.count <= maximumIdentityBytes && !text.utf8.contains(0)
+    }
+
     private func plainIdentity(_ root: JSONValue, record: Record) throws(RecordFault) -> EventIdentity? {
         if let name = identityHeader, record.headers.contains(where: { $0.name.elementsEqual(name.utf8) }) {
-            guard let text = record.text(header: name), !text.isEmpty else {
-                throw RecordFault(.invalidData, "the identity header '\(name)' is not text, is empty, or stands twice")
+            guard let text = record.text(header: name), !text.isEmpty, isUsable(text) else {
+                throw RecordFault(
+                    .invalidData, "the identity header '\(name)' is not text, is empty, too long, or stands twice")
             }
             return .header(text)
         }
@@ -113,9 +134,11 @@ package struct RequestDecoder: Sendable {
             throw RecordFault(.invalidData, "the identity header '\(header)' is missing")
         }
         switch root[name] {
-        case .string(let text) where !text.isEmpty: return .field(text)
-        case .number(let text): return .field(text)
-        default: throw RecordFault(.invalidData, "the identity field '\(name)' is missing, empty, or not text")
+        case .string(let text) where !text.isEmpty && isUsable(text): return .field(text)
+        case .number(let text) where isUsable(text): return .field(text)
+        default:
+            throw RecordFault(
+                .invalidData, "the identity field '\(name)' is missing, empty, too long, or not text")
         }
     }
 

@@ -44,7 +44,8 @@ final class EasyHandle {
         try set(CURLOPT_SSL_VERIFYHOST, 2)
         try set(CURLOPT_USERAGENT, settings.userAgent)
         try set(CURLOPT_MAXAGE_CONN, max(1, Int(settings.reuseMaximumAge.components.seconds)))
-        try set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
+        // CURL_NETRC_IGNORED, which is an enum or a macro by version.
+        try set(CURLOPT_NETRC, 0)
         // Set also when empty: otherwise the environment's proxy variables count.
         try set(CURLOPT_PROXY, settings.proxy)
         try set(CURLOPT_NOPROXY, "")

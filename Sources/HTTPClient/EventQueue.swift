@@ -67,7 +67,8 @@ final class EventQueue: Sendable {
     /// Waits for events, a wake or the time to pass. Milliseconds; negative: without end.
     func wait(milliseconds: Int32, _ body: (Event) -> Void) {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
-            let count = epoll_wait(epoll, events.baseAddress, 256, milliseconds)
+            guard let first = events.baseAddress else { return }
+            let count = epoll_wait(epoll, first, 256, milliseconds)
             guard count > 0 else { return }
             for event in events[..<Int(count)] {
                 let descriptor = event.data.fd

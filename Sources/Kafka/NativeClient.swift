@@ -50,7 +50,12 @@ struct NativeClient {
     /// The event's error, with the fatal one behind it where it says only that there is one.
     static func error(of event: OpaquePointer, client: OpaquePointer) -> KafkaError? {
         let code = rd_kafka_event_error(event)
-        if code == RD_KAFKA_RESP_ERR__FATAL, let fatal = KafkaError.fatal(of: client) { return fatal }
+        // The event's own flag is false for fatal ones, and some versions tell the cause instead of `_FATAL`.
+        if let fatal = KafkaError.fatal(of: client),
+            code == RD_KAFKA_RESP_ERR__FATAL || fatal.code.rawValue == code.rawValue
+        {
+            return fatal
+        }
         return KafkaError(code, String(cString: rd_kafka_event_error_string(event)))
     }
 
@@ -77,19 +82,34 @@ final class CallbackContext: Sendable {
     }
 }
 
-/// The records of the transaction under way that could not be delivered. Locked because C calls it; in fact it is used
-/// on the producer's thread only.
+/// The records of the round under way that could not be delivered. A report of an earlier round, such as of a record
+/// that an abort has purged, is not counted. Locked because C calls it; in fact it is used on the producer's thread only.
 final class DeliveryReports: Sendable {
-    private let failed = Mutex<[(index: Int, error: KafkaError)]>([])
+    private let state = Mutex((round: UInt32(0), failed: [(index: Int, error: KafkaError)]()))
 
-    func add(_ index: Int, _ error: KafkaError) {
-        failed.withLock { $0.append((index, error)) }
+    /// Begins a round; the records that are produced from now on belong to it.
+    func begin() {
+        state.withLock { $0 = ($0.round &+ 1, []) }
+    }
+
+    /// What a record carries through the library: its round and its number in it.
+    func token(_ index: Int) -> UnsafeMutableRawPointer? {
+        let round = state.withLock { $0.round }
+        return UnsafeMutableRawPointer(bitPattern: UInt(round) << 32 | UInt(UInt32(index)) + 1)
+    }
+
+    func add(_ token: UnsafeMutableRawPointer?, _ error: KafkaError) {
+        let bits = UInt(bitPattern: token)
+        state.withLock { state in
+            guard bits >> 32 == UInt(state.round), bits & 0xFFFF_FFFF > 0 else { return }
+            state.failed.append((Int(bits & 0xFFFF_FFFF) - 1, error))
+        }
     }
 
     func take() -> [(index: Int, error: KafkaError)] {
-        failed.withLock { failed in
-            defer { failed = [] }
-            return failed
+        state.withLock { state in
+            defer { state.failed = [] }
+            return state.failed
         }
     }
 }
@@ -106,9 +126,7 @@ private func delivered(
     _ client: OpaquePointer?, _ message: UnsafePointer<rd_kafka_message_t>?, _ opaque: UnsafeMutableRawPointer?
 ) {
     guard let message, let opaque, let error = KafkaError(message.pointee.err) else { return }
-    // The record's own opaque is its index plus one.
-    let index = Int(bitPattern: message.pointee._private) - 1
-    Unmanaged<CallbackContext>.fromOpaque(opaque).takeUnretainedValue().reports?.add(index, error)
+    Unmanaged<CallbackContext>.fromOpaque(opaque).takeUnretainedValue().reports?.add(message.pointee._private, error)
 }
 
 /// Ends a poll of a native queue from any thread, until the queue is closed.

@@ -138,8 +138,8 @@ package actor TransactionalProducer {
     }
 
     private func write(_ records: [OutgoingRecord], until end: ContinuousClock.Instant) -> Result? {
-        guard var native else { return .lost(KafkaError(.destroyed)) }
-        defer { self.native = native }
+        guard let native else { return .lost(KafkaError(.destroyed)) }
+        native.reports.begin()
         let tooLarge = records.indices.filter { NativeProducer.size(of: records[$0]) > native.maximumBytes }
         guard tooLarge.isEmpty else {
             return abort(
@@ -162,8 +162,13 @@ package actor TransactionalProducer {
         if let error = native.flush(timeout: remaining(until: end)) { return abort(error, until: end) }
         let failed = native.reports.take()
         guard let first = failed.first else { return nil }
-        let culprits = failed.filter { isSize($0.error) }.map(\.index)
-        return abort(failed.first { isSize($0.error) }?.error ?? first.error, culprits, until: end)
+        // A broker refuses a whole batch for its size. The largest record is to blame; if it was not alone, the next
+        // transaction shows it.
+        let sized = failed.filter { isSize($0.error) }
+        let culprit = sized.max {
+            NativeProducer.size(of: records[$0.index]) < NativeProducer.size(of: records[$1.index])
+        }
+        return abort(culprit?.error ?? first.error, culprit.map { [$0.index] } ?? [], until: end)
     }
 
     private func isSize(_ error: KafkaError) -> Bool {
@@ -219,7 +224,6 @@ package actor TransactionalProducer {
         while true {
             let error = KafkaError.take(
                 rd_kafka_abort_transaction(native.client.pointer, timeouts.operation.milliseconds))
-            _ = native.reports.take()
             guard let error, error.code != .state else { return .aborted(cause, culprits: culprits) }
             // Not aborted is not known to be aborted; what follows a lost transaction covers it.
             guard error.isRetriable, !error.isFatal, ContinuousClock.now < end.advanced(by: timeouts.operation)

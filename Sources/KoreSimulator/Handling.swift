@@ -11,7 +11,8 @@ final class Handling: Sendable {
 
     init(settings: SimulatorSettings, now: @escaping @Sendable () -> Int64) throws(SimulatorError) {
         let offset = settings.clockOffset.inMilliseconds
-        platform = Mutex(try Platform(settings, now: now() + offset))
+        let journal = try Journal(file: settings.journalFile, limit: settings.journalLimit)
+        platform = Mutex(Platform(settings, journal: journal, now: now() + offset))
         self.now = now
         (downRequests, downInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }

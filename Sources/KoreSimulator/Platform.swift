@@ -25,9 +25,9 @@ struct Platform: ~Copyable {
     private var random: SplitMix
     private var keys: PublicKeys
 
-    init(_ settings: SimulatorSettings, now: Int64) throws(SimulatorError) {
+    init(_ settings: SimulatorSettings, journal: consuming Journal, now: Int64) {
         self.settings = settings
-        journal = try Journal(file: settings.journalFile, limit: settings.journalLimit)
+        self.journal = journal
         plan = FaultPlan(settings.faults)
         store = CampaignStore(settings.campaigns, now: now)
         random = SplitMix(seed: settings.seed)

@@ -28,9 +28,7 @@ struct BridgeRunner {
             in: registry, prefix: "campaign_bridge",
             build: [("version", Process.version), ("librdkafka", LibraryVersion.string)])
         let outages = OutageLog(logger: logger)
-        // A stream ends when a task that waits for it is cancelled, so each of the two who wait has one.
-        let (startStops, startSink) = AsyncStream<Int32>.makeStream()
-        let (stops, stopSink) = AsyncStream<Int32>.makeStream()
+        let stops = StopRequest()
         let starting = StartingState()
         let server: HTTPServer
         do {
@@ -49,13 +47,10 @@ struct BridgeRunner {
                 await server.run(); return nil
             }
             group.addTask {
-                for await signal in stop {
-                    startSink.yield(signal)
-                    stopSink.yield(signal)
-                }
+                for await _ in stop { stops.request() }
                 return nil
             }
-            group.addTask { await self.serve(registry, metrics, outages, starting, startStops, stops) }
+            group.addTask { await self.serve(registry, metrics, outages, starting, stops) }
             var code: Int32 = 0
             for await result in group {
                 guard let result else { continue }
@@ -70,10 +65,10 @@ struct BridgeRunner {
 
     private func serve(
         _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
-        _ startStops: AsyncStream<Int32>, _ stops: AsyncStream<Int32>
+        _ stops: StopRequest
     ) async -> Int32 {
         do {
-            guard let partitions = try await sourcePartitions(outages, startStops) else { return 0 }
+            guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
             let service = try BridgeService(
                 settings: settings, sourcePartitions: partitions, version: Process.version,
                 seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
@@ -98,7 +93,7 @@ struct BridgeRunner {
     }
 
     /// The number of the source's partitions; asks until the broker answers. nil: told to stop.
-    private func sourcePartitions(_ outages: OutageLog, _ stops: AsyncStream<Int32>) async throws -> Int? {
+    private func sourcePartitions(_ outages: OutageLog, _ stops: StopRequest) async throws -> Int? {
         let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(10)) { _ in }
         let topic = settings.topics.source
         let count = await withTaskGroup(of: Int?.self, returning: Int?.self) { group in
@@ -118,7 +113,7 @@ struct BridgeRunner {
                 return nil
             }
             group.addTask {
-                for await _ in stops { return nil }
+                await stops.wait()
                 return nil
             }
             let first = await group.next() ?? nil

@@ -7,16 +7,18 @@ struct RedactorTests {
     static let token =
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhcHAiLCJleHAiOjE3NzJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 
+    private static let cases: [(String, String)] = [
+        (token, "[redacted]"), ("Bearer " + token + ".", "Bearer [redacted]."),
+        ("x" + token, "x[redacted]"), ("a=" + token + "&b=" + token + ";", "a=[redacted]&b=[redacted];"),
+        ("\"" + token + "\"", "\"[redacted]\""), (token + ".more.more!", "[redacted]!"),
+        // Cut in the signature, and in the claims.
+        (String(token.prefix(60)), "[redacted]"), (String(token.prefix(30)), "[redacted]"),
+        ("eyJ eyJ eyJhbGci " + token, "eyJ eyJ eyJhbGci [redacted]"),
+    ]
+
     @Test(
         "A JSON web token never comes out, wherever it stands",
-        arguments: [
-            ("\(token)", "[redacted]"), ("Bearer \(token).", "Bearer [redacted]."),
-            ("x\(token)", "x[redacted]"), ("a=\(token)&b=\(token);", "a=[redacted]&b=[redacted];"),
-            ("\"\(token)\"", "\"[redacted]\""), ("\(token).more.more!", "[redacted]!"),
-            // Cut in the signature, and in the claims.
-            (String(token.prefix(60)), "[redacted]"), (String(token.prefix(30)), "[redacted]"),
-            ("eyJ eyJ eyJhbGci \(token)", "eyJ eyJ eyJhbGci [redacted]"),
-        ])
+        arguments: cases)
     func tokens(text: String, expected: String) {
         #expect(Redactor().clean(text) == expected)
     }

@@ -64,3 +64,12 @@ def test_the_replicas_configuration_fits_the_schema():
     import jsonschema
 
     jsonschema.validate(yaml.safe_load((ROOT / "docker/bridge.yaml").read_text()), json.loads(schema.read_text()))
+
+
+def test_the_simulator_knows_the_app_of_the_replicas():
+    import json
+
+    [app] = json.loads((ROOT / "docker/simulator.json").read_text())["apps"]
+    connection = yaml.safe_load((ROOT / "docker/bridge.yaml").read_text())["connections"]["simulator"]
+    assert (app["clientId"], app["accountId"]) == (connection["clientId"], connection["accountId"])
+    assert app["key"] == (ROOT / "docker/client-secret.example").read_text().strip()

@@ -1,0 +1,171 @@
+internal import BridgeCore
+
+/// A lasting trouble of the whole API.
+enum APITrouble: CaseIterable {
+    case unreachable, throttling, unavailable, doubtful, foreign, slow
+}
+
+/// One request on its way, and its answer.
+final class Exchange {
+    let order: CallOrder
+    let process: Process
+    var isOver = false
+
+    init(order: CallOrder, process: Process) {
+        self.order = order
+        self.process = process
+    }
+}
+
+extension Process {
+    /// The client's part: one request, one result, within the deadline.
+    func send(_ order: CallOrder) {
+        let exchange = Exchange(order: order, process: self)
+        // L7: the client never begins with a token that has expired by our clock.
+        guard moment.wall < order.call.tokenExpiry * 1000 else {
+            answer(exchange, .notSent(cause: "token_expired"))
+            return
+        }
+        let isDead = world.setup.isAccountDead && order.connection == 1
+        if world.apiTrouble == .unreachable || isDead || world.trouble(world.setup.callFaults / 4) {
+            world.count(.notSent)
+            receive(after: world.between(1, 2000)) { self.answer(exchange, .notSent(cause: "connect")) }
+            return
+        }
+        receive(after: world.setup.callDeadline) { self.timedOut(exchange) }
+        if world.trouble(world.setup.callFaults / 4) { return }
+        var delay = world.between(5, 300)
+        // What is on its way may arrive long after its sender has given up, or died.
+        if world.trouble(world.setup.callFaults / 3) || world.apiTrouble == .slow {
+            delay = world.between(1000, 70_000)
+        }
+        world.requestsUnderWay += 1
+        world.after(delay) { self.world.arrive(exchange) }
+    }
+
+    private func timedOut(_ exchange: Exchange) {
+        guard !exchange.isOver else { return }
+        world.count(.answerLost)
+        answer(exchange, .unknown(cause: "timeout", status: nil))
+    }
+
+    func answer(_ exchange: Exchange, _ result: AttemptResult) {
+        guard !exchange.isOver else {
+            world.count(.answerLate)
+            return
+        }
+        exchange.isOver = true
+        let call = exchange.order.call
+        world.story("\(self) has the answer for \(name(exchange.order)): \(String(describing: result).prefix(90))")
+        if case .unknown = result { world.judge.ambiguous(call.identityLabel) }
+        var isSent = true
+        if case .notSent = result { isSent = false }
+        machine.callEnded(
+            exchange.order.hash, exchange.order.attempt,
+            AttemptReport(result: result, bytesMayHaveLeft: isSent, duration: .milliseconds(5)), at: moment)
+    }
+
+    /// A late answer goes to the ledger through the plain producer, again until it is there.
+    func write(_ late: LateWrite) {
+        world.story("\(self) writes a late answer for \(world.judge.name(late.answer.identityKey))")
+        if world.trouble(world.setup.brokerFaults) {
+            world.count(.lateWriteFailed)
+            receive(after: world.between(200, 2000)) { self.write(late) }
+            return
+        }
+        let delay = world.latency()
+        if delay > 100 {
+            world.count(.lateWriteDelayed)
+            world.judge.ambiguous(key: late.answer.identityKey)
+        }
+        world.after(delay) { [self] in
+            let key = LedgerWire.key(late.answer)
+            let record = LedgerWire.read(key: key, value: LedgerWire.value(late.answer))
+            world.ledger[Int(late.partition)].append(.ledger(key: key, record))
+            world.ledgerChanged(Int(late.partition))
+            receive(after: world.latency()) { self.latesUnderWay -= 1 }
+        }
+    }
+}
+
+extension World {
+    /// A request reaches the API. The token decides whether it can still have an effect.
+    func arrive(_ exchange: Exchange) {
+        requestsUnderWay -= 1
+        let call = exchange.order.call
+        let result = act(on: call)
+        guard !trouble(setup.callFaults / 4) else { return }
+        exchange.process.receive(after: between(5, 400)) { exchange.process.answer(exchange, result) }
+    }
+
+    private func act(on call: StartCall) -> AttemptResult {
+        guard now + setup.apiSkew < call.tokenExpiry * 1000 else {
+            count(.tokenRefused)
+            story("the API refuses \(judge.name(call.identityLabel)): its token has expired")
+            return .refused(Refusal(kind: .credentials, status: 401, message: "expired"))
+        }
+        switch apiTrouble {
+        case .throttling: return throttle()
+        case .unavailable: return unavailable()
+        case .foreign: return foreign()
+        case .doubtful: return doubtful(call)
+        case .slow, .unreachable, nil: break
+        }
+        if call.campaignID == "cd-bad" {
+            count(.rejectedByAPI)
+            judge.rejected.insert(call.identityLabel)
+            return .rejected(Rejection(status: 400, message: "bad"))
+        }
+        guard trouble(setup.callFaults) else { return start(call) }
+        switch between(0, 6) {
+        case 0: return throttle()
+        case 1: return unavailable()
+        case 2: return foreign()
+        case 3: return doubtful(call)
+        case 4:
+            count(.credentialsRefused)
+            judge.refusals[call.identityLabel, default: 0] += 1
+            return .refused(Refusal(kind: .credentials, status: 401, message: "no"))
+        case 5:
+            count(.spoiledAnswer)
+            _ = start(call)
+            return .unknown(cause: "body", status: 200)
+        default: return start(call)
+        }
+    }
+
+    private func throttle() -> AttemptResult {
+        count(.throttled)
+        let wait: Duration? = chance(500) ? .milliseconds(between(0, 20_000)) : nil
+        return .refused(Refusal(kind: .throttled, status: 429, retryAfter: wait, message: "slow down"))
+    }
+
+    private func unavailable() -> AttemptResult {
+        count(.unavailable)
+        return .refused(Refusal(kind: .unavailable, status: 503, message: "later"))
+    }
+
+    private func foreign() -> AttemptResult {
+        count(.foreignAnswer)
+        return .refused(Refusal(kind: .foreignAnswer, status: 404, message: "a page"))
+    }
+
+    private func doubtful(_ call: StartCall) -> AttemptResult {
+        if chance(500) {
+            count(.doubtfulStarted)
+            _ = start(call)
+        } else {
+            count(.doubtfulNotStarted)
+        }
+        return .unknown(cause: "status", status: 502)
+    }
+
+    private func start(_ call: StartCall) -> AttemptResult {
+        instances += 1
+        count(.campaignStarted)
+        let instance = "instance-\(instances)"
+        story("the API starts \(judge.name(call.identityLabel)): \(instance)")
+        judge.accepted(call, instance: instance)
+        return .started(StartAnswer(instanceID: instance, status: "Active"))
+    }
+}

@@ -1,0 +1,159 @@
+internal import BridgeCore
+
+// Take-over steps, and the readers of ledger and source. A delivery of an earlier reading is dropped, as the Kafka
+// client does.
+
+extension Process {
+    func carryOut(_ step: TakeOverStep) {
+        switch step {
+        case .committedOffset(let partition, let epoch): askCommitted(partition, epoch)
+        case .marks(let partition, let epoch): askMarks(partition, epoch)
+        case .readLedger(let partition, _):
+            readings += 1
+            ledgers[partition] = Reader(version: readings, position: 0)
+            fetchLedger(partition, readings)
+        case .readControl(let partition, let epoch):
+            receive(after: 2 * world.latency()) { [self] in
+                machine.controlRead(partition: partition, epoch: epoch, at: moment)
+            }
+        case .start(let partition, let offset):
+            world.story("\(self) owns \(partition) and reads it from \(offset)")
+            readings += 1
+            sources[partition] = Reader(version: readings, position: offset)
+            fetchSource(partition, readings)
+        case .stop(let partition): ledgers[partition] = nil
+        }
+    }
+
+    /// The stable offset: the answer waits for transactions that hold a newer one.
+    private func askCommitted(_ partition: Int32, _ epoch: Int) {
+        world.after(world.latency()) { [self] in
+            guard state != .dead else { return }
+            if world.group.pending[partition] != nil {
+                world.count(.pendingOffsetsWaited)
+                world.after(100) { self.askCommitted(partition, epoch) }
+                return
+            }
+            let offset = world.group.committed[partition]
+            receive(after: world.latency()) {
+                self.machine.committedOffset(partition: partition, epoch: epoch, offset: offset)
+            }
+        }
+    }
+
+    private func askMarks(_ partition: Int32, _ epoch: Int) {
+        world.after(world.latency()) { [self] in
+            guard Int(partition) < world.ledger.count else {
+                receive(after: world.latency()) {
+                    self.machine.takeOverFailed(partition: partition, epoch: epoch, "no ledger partition")
+                }
+                return
+            }
+            let marks = PartitionMarks(
+                ledgerLow: 0, ledgerHigh: world.ledger[Int(partition)].high, sourceLow: 0,
+                sourceHigh: world.source[Int(partition)].high)
+            if world.ledger[Int(partition)].stable < marks.ledgerHigh { world.count(.endBeforeMark) }
+            receive(after: world.latency()) { [self] in
+                machine.marks(partition: partition, epoch: epoch, marks, at: moment)
+            }
+        }
+    }
+
+    func askMark(_ partition: Int32, _ epoch: Int) {
+        world.after(world.latency()) { [self] in
+            let high = world.trouble(world.setup.brokerFaults) ? nil : world.ledger[Int(partition)].high
+            receive(after: world.latency()) { [self] in
+                machine.doubtMark(partition: partition, epoch: epoch, high: high, at: moment)
+            }
+        }
+    }
+
+    // MARK: - Ledger
+
+    func ledgerChanged(_ partition: Int32) {
+        guard let reader = ledgers[partition], reader.isIdle else { return }
+        ledgers[partition]?.isIdle = false
+        fetchLedger(partition, reader.version)
+    }
+
+    private func fetchLedger(_ partition: Int32, _ version: Int) {
+        world.after(world.latency()) { [self] in
+            guard state != .dead, let reader = ledgers[partition], reader.version == version else { return }
+            let log = world.ledger[Int(partition)]
+            var records: [LedgerRecord] = []
+            var offset = reader.position
+            while offset < log.stable, records.count < 5 {
+                if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset]) {
+                    records.append(record)
+                }
+                offset += 1
+            }
+            let end = offset == log.stable ? offset : nil
+            ledgers[partition]?.position = offset
+            receive(after: world.between(1, 5)) {
+                self.deliverLedger(partition, version, records, end: end)
+            }
+        }
+    }
+
+    private func deliverLedger(_ partition: Int32, _ version: Int, _ records: [LedgerRecord], end: Int64?) {
+        guard let reader = ledgers[partition], reader.version == version else { return }
+        for record in records { machine.ledger(partition: partition, record, at: moment) }
+        guard let end else {
+            fetchLedger(partition, version)
+            return
+        }
+        if end != reader.endTold {
+            ledgers[partition]?.endTold = end
+            machine.ledgerEnd(partition: partition, offset: end, at: moment)
+        }
+        if world.ledger[Int(partition)].stable > end {
+            fetchLedger(partition, version)
+        } else {
+            ledgers[partition]?.isIdle = true
+        }
+    }
+
+    // MARK: - Source
+
+    func sourceChanged(_ partition: Int32) {
+        guard let reader = sources[partition], reader.isIdle else { return }
+        readSource(partition)
+    }
+
+    func readSource(_ partition: Int32) {
+        guard let reader = sources[partition], reader.isIdle, !reader.isPaused else { return }
+        sources[partition]?.isIdle = false
+        fetchSource(partition, reader.version)
+    }
+
+    private func fetchSource(_ partition: Int32, _ version: Int) {
+        world.after(world.latency()) { [self] in
+            guard state != .dead, let reader = sources[partition], reader.version == version else { return }
+            let log = world.source[Int(partition)]
+            var events: [DecodedRecord] = []
+            var offset = reader.position
+            while offset < log.high, events.count < 3 {
+                if case .source(let event) = log[offset].content { events.append(event) }
+                offset += 1
+            }
+            sources[partition]?.position = offset
+            let end = offset == log.high ? offset : nil
+            receive(after: world.between(1, 5)) { self.deliverSource(partition, version, events, end: end) }
+        }
+    }
+
+    private func deliverSource(_ partition: Int32, _ version: Int, _ events: [DecodedRecord], end: Int64?) {
+        guard let reader = sources[partition], reader.version == version else { return }
+        if !events.isEmpty { machine.admit(events, partition: partition, at: moment) }
+        if let end, end != reader.endTold {
+            sources[partition]?.endTold = end
+            machine.sourceEnd(partition: partition, offset: end, at: moment)
+        }
+        if reader.isPaused || reader.position == world.source[Int(partition)].high {
+            sources[partition]?.isIdle = true
+        } else {
+            fetchSource(partition, version)
+        }
+    }
+}

@@ -1,0 +1,205 @@
+internal import BridgeCore
+
+/// One replica's process: the real machine, and a driver that brings it the world's answers and carries out what it
+/// decides, as the service's drivers do.
+final class Process: CustomStringConvertible {
+    enum State { case running, stopped, dead }
+
+    let world: World
+    let slot: Int
+    let owner: String
+    private let skew: Int64
+    private let startedAt: Int64
+    var machine: ReplicaMachine
+    var state = State.running
+    /// What arrived while it stood still.
+    private var backlog: [() -> Void] = []
+    private var wakeAt: Int64 = .max
+    private var lastArrival: Int64 = 0
+
+    // The group's client.
+    var memberID: Int?
+    var lostMember = 0
+    var isCut = false
+    private var groupBacklog: [() -> Void] = []
+    private var lastGroupArrival: Int64 = 0
+    var rebalances = 0
+    var owned: [Int32] = []
+    var held: HeldRevoke?
+    var mustJoinAfterRevoke = false
+    var takenBack: [Int32] = []
+    var metadata: [Int: GroupMetadata] = [:]
+
+    // Readers.
+    var ledgers: [Int32: Reader] = [:]
+    var sources: [Int32: Reader] = [:]
+    var readings = 0
+
+    // The producer.
+    var producerEpoch: Int?
+    var openPlan: Int?
+    var latesUnderWay = 0
+    /// Attempts whose intent was in a transaction that was lost (for coverage of L6).
+    var lostIntents: Set<Attempt> = []
+
+    struct HeldRevoke {
+        var number: Int
+        var partitions: [Int32]
+        var added: [Int32]
+        var generation: Int
+    }
+
+    struct Reader {
+        var version: Int
+        var position: Int64
+        var isIdle = false
+        var isPaused = false
+        var endTold: Int64 = -1
+    }
+
+    init(world: World, slot: Int, incarnation: Int, skew: Int64) {
+        self.world = world
+        self.slot = slot
+        self.skew = skew
+        owner = "r\(slot)-\(incarnation)"
+        startedAt = world.now
+        machine = ReplicaMachine(
+            settings: world.setup.settings(owner: owner), random: SeededRandom(seed: world.random.next()))
+    }
+
+    var description: String { owner }
+    var moment: Moment { Moment(wall: world.now + skew, monotonic: world.now - startedAt + 5000) }
+
+    func start() {
+        initialiseProducer()
+        receiveGroup(after: world.latency() + world.between(0, 2000)) { self.requestJoin() }
+        receive(after: 0) {}
+    }
+
+    /// Something reaches this process and is dealt with, as soon as it runs.
+    func receive(after delay: Int64, _ action: @escaping () -> Void) {
+        world.after(delay) { [self] in arrive(action) }
+    }
+
+    private func arrive(_ action: @escaping () -> Void) {
+        switch state {
+        case .dead: return
+        case .stopped: backlog.append(action)
+        case .running:
+            if crashesNow() { return }
+            action()
+            pump()
+        }
+    }
+
+    /// A kill between any two steps.
+    private func crashesNow() -> Bool {
+        guard !world.isCalm, world.setup.stepCrash > 0, world.between(1, Int64(world.setup.stepCrash)) == 1 else {
+            return false
+        }
+        world.count(.crashBetweenSteps)
+        world.story("replica \(self) is killed between two steps")
+        world.end(self)
+        return true
+    }
+
+    func goOn() {
+        state = .running
+        let waiting = backlog
+        backlog = []
+        // The broker and the API went on meanwhile: what had arrived is dealt with late.
+        for action in waiting { arrive(action) }
+        heartbeat()
+        if state == .running { pump() }
+    }
+
+    // MARK: - The group's messages: in their order, and none while cut
+
+    func receiveGroup(after delay: Int64, _ action: @escaping () -> Void) {
+        lastGroupArrival = max(lastGroupArrival, world.now + delay)
+        world.after(lastGroupArrival - world.now) { [self] in
+            if isCut { groupBacklog.append(action) } else { arrive(action) }
+        }
+    }
+
+    func heartbeat() {
+        guard !isCut else { return }
+        let waiting = groupBacklog
+        groupBacklog = []
+        for action in waiting { arrive(action) }
+        receiveGroup(after: world.latency() + world.between(0, 1500)) { [self] in
+            guard let member = memberID else { return }
+            guard let index = world.group.index(of: member) else {
+                membershipLost(member)
+                return
+            }
+            if world.group.isPreparing, !world.group.members[index].isJoined { rebalanceNeeded(member: member) }
+        }
+    }
+
+    // MARK: - Deciding
+
+    /// Carries out every decision that is there to be made; in the order of the service's engine.
+    func pump() {
+        guard state == .running else { return }
+        let now = moment
+        for call in machine.nextCalls(at: now) {
+            world.judge.called(call, by: owner, at: now, world)
+            if lostIntents.remove(call.attempt) != nil { world.count(.ruleL6OwnIntentCalled) }
+            world.story("\(self) calls \(name(call)), attempt \(call.attempt.number)")
+            receive(after: world.between(0, 2)) { self.send(call) }
+        }
+        if let plan = machine.nextTransaction(at: now) {
+            receive(after: world.between(0, 2)) { self.run(plan) }
+        }
+        for number in machine.finishedRevokes(at: now) {
+            receive(after: world.between(0, 2)) { self.finishRevoke(number) }
+        }
+        for step in machine.takeOverSteps() { carryOut(step) }
+        for mark in machine.doubtMarks() { askMark(mark.partition, mark.epoch) }
+        for late in machine.lateWrites() {
+            latesUnderWay += 1
+            world.count(.ruleL3Written)
+            write(late)
+        }
+        let flow = machine.flow()
+        for partition in flow.pause {
+            world.count(.paused)
+            sources[partition]?.isPaused = true
+        }
+        for partition in flow.resume {
+            sources[partition]?.isPaused = false
+            readSource(partition)
+        }
+        for note in machine.takeNotes() { take(note) }
+        if machine.isDrained && latesUnderWay == 0 {
+            leave()
+            return
+        }
+        scheduleWake(machine.wake(at: now) - now.monotonic)
+    }
+
+    private func scheduleWake(_ delay: Int64) {
+        let time = world.now + max(1, delay)
+        guard time < wakeAt || wakeAt <= world.now else { return }
+        wakeAt = time
+        receive(after: time - world.now) { self.wakeAt = .max }
+    }
+
+    func beginDrain() { machine.beginDrain() }
+
+    /// Everything is written: the process ends by itself.
+    private func leave() {
+        world.count(.drained)
+        world.story("replica \(self) has drained and ends")
+        state = .dead
+        world.processes[slot] = nil
+        if !world.setup.isStatic, let member = memberID { world.remove(member, "it has left") }
+        world.expireSession(of: self, after: Setup.sessionTimeout)
+        let world = self.world
+        let slot = self.slot
+        world.after(world.between(500, 5000)) { world.startProcess(slot) }
+    }
+
+    func name(_ call: CallOrder) -> String { world.judge.name(call.call.identityLabel) }
+}

@@ -1,0 +1,87 @@
+internal import BridgeCore
+
+/// What a history is like; drawn from its seed, so that some are calm and some have much of one kind of trouble.
+struct Setup {
+    var partitions: Int
+    var replicas: Int
+    var records: Int
+    var isCooperative: Bool
+    var isStatic: Bool
+    /// Length of the part with trouble, milliseconds.
+    var trouble: Int64
+    /// A fault between any two steps of a process: one in so many; 0: none.
+    var stepCrash: Int
+    var crashes: Int
+    var stops: Int
+    var cuts: Int
+    var terminations: Int
+    var rebalances: Int
+    var outages: Int
+    var compactions: Int
+    /// In thousand.
+    var brokerFaults: Int
+    var callFaults: Int
+    var slowMessages: Int
+    var oversized: Int
+    /// Whether the second connection's API never answers anything useful.
+    var isAccountDead: Bool
+    /// The source has one partition more than the ledger.
+    var isLedgerShort: Bool
+    var tokenLifetime: Int64
+    var callDeadline: Int64
+    var maximumAge: Int64
+    var windowRecords: Int
+    var apiSkew: Int64
+    var holdDeadline: Int64
+    static let sessionTimeout: Int64 = 6000
+    static let transactionTimeout: Int64 = 10_000
+    static let maximumSkew: Int64 = 1500
+
+    init(_ random: inout SeededRandom) {
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        func time(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
+        func pick<T>(_ list: [T]) -> T { list[Int.random(in: 0..<list.count, using: &random)] }
+        partitions = pick([1, 1, 2, 2, 3])
+        replicas = pick([1, 1, 2, 2, 2, 3])
+        records = number(3...14)
+        isCooperative = pick([true, false])
+        isStatic = pick([true, false])
+        trouble = time(15_000...90_000)
+        stepCrash = pick([0, 0, 600, 150])
+        crashes = pick([0, 0, 1, 2, 4])
+        stops = pick([0, 0, 1, 2, 3])
+        cuts = pick([0, 0, 0, 1, 2])
+        terminations = pick([0, 0, 0, 1])
+        rebalances = pick([0, 0, 1, 3])
+        outages = pick([0, 0, 1, 2])
+        compactions = pick([0, 0, 1, 2])
+        brokerFaults = pick([0, 0, 20, 120])
+        callFaults = pick([0, 60, 200, 450])
+        slowMessages = pick([0, 10, 60])
+        oversized = pick([0, 0, 0, 150])
+        isAccountDead = number(1...25) == 1
+        isLedgerShort = number(1...25) == 1
+        tokenLifetime = pick([15, 30, 40])
+        callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
+        maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
+        windowRecords = pick([2, 4, 10_000])
+        apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
+        holdDeadline = pick([5000, 45_000])
+    }
+
+    func settings(owner: String) -> CoreSettings {
+        var settings = CoreSettings(
+            connections: ["one", "two"].map { name in
+                CoreSettings.Connection(
+                    name: name, streams: ["st-\(name)"], accountID: "account-\(name)", requestsPerMinute: 600,
+                    burst: 10, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
+            }, sourcePartitions: partitions, owner: owner)
+        settings.maximumAge = maximumAge
+        settings.windowRecords = windowRecords
+        settings.retryMaximum = 10_000
+        settings.throttlePause = 5000
+        settings.retryAfterMaximum = 15_000
+        settings.circuitOpen = 10_000
+        return settings
+    }
+}

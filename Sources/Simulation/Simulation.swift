@@ -1,0 +1,65 @@
+/// What one history came to.
+package struct HistoryReport: Sendable {
+    package var seed: UInt64
+    package var steps: Int
+    package var coverage: Coverage
+    /// Broken promises; empty: none.
+    package var violations: [String]
+}
+
+/// The sum of many histories.
+package struct SimulationSum: Sendable {
+    package var steps = 0
+    package var coverage = Coverage()
+    /// Histories with violations.
+    package var failed = 0
+    /// Reports of some of them.
+    package var reports: [HistoryReport] = []
+
+    mutating func add(_ report: HistoryReport, keep: Int) {
+        steps += report.steps
+        coverage.add(report.coverage)
+        guard !report.violations.isEmpty else { return }
+        failed += 1
+        if reports.count < keep { reports.append(report) }
+    }
+}
+
+/// Seeded histories of the real core in a simulated world.
+package enum Simulation {
+    /// Runs one history. The same seed gives the same history, in every process and on every machine.
+    /// - Parameter tell: gets the history's story, line by line.
+    package static func run(seed: UInt64, tell: ((String) -> Void)? = nil) -> HistoryReport {
+        let world = World(seed: seed, tell: tell)
+        let violations = world.run()
+        return HistoryReport(seed: seed, steps: world.steps, coverage: world.coverage, violations: violations)
+    }
+
+    /// Runs `count` histories from `first` on, in `lanes` tasks at a time.
+    /// - Returns: the sum, and the reports of histories with violations, by seed; at most `keep` of them.
+    package static func run(
+        first: UInt64, count: Int, lanes: Int, keep: Int = 20
+    ) async -> SimulationSum {
+        await withTaskGroup(of: SimulationSum.self) { group in
+            for lane in 0..<lanes {
+                group.addTask {
+                    var sum = SimulationSum()
+                    for index in stride(from: lane, to: count, by: lanes) {
+                        sum.add(run(seed: first &+ UInt64(index)), keep: keep)
+                    }
+                    return sum
+                }
+            }
+            var all = SimulationSum()
+            for await sum in group {
+                all.steps += sum.steps
+                all.coverage.add(sum.coverage)
+                all.failed += sum.failed
+                all.reports += sum.reports
+            }
+            all.reports.sort { $0.seed < $1.seed }
+            all.reports = Array(all.reports.prefix(keep))
+            return all
+        }
+    }
+}

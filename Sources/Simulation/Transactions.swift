@@ -1,0 +1,172 @@
+internal import BridgeCore
+
+/// One transaction of the broker.
+final class Transaction {
+    enum State { case open, committing, aborting, committed, aborted }
+    enum Place: Hashable { case ledger(Int), results, offsets }
+
+    let id: Int
+    let slot: Int
+    let epoch: Int
+    var state = State.open
+    /// In the order of their first writes; each gets its marker at its own time.
+    var places: [Place] = []
+    var offsets: [Int32: Int64] = [:]
+    private(set) var unresolved = 0
+    var waiters: [() -> Void] = []
+
+    init(id: Int, slot: Int, epoch: Int) {
+        self.id = id
+        self.slot = slot
+        self.epoch = epoch
+    }
+
+    var isOver: Bool { state == .committed || state == .aborted }
+    var isToCommit: Bool { state == .committed || state == .committing }
+
+    func touch(_ place: Place) {
+        guard !places.contains(place) else { return }
+        places.append(place)
+        unresolved += 1
+    }
+
+    func resolved() -> Bool {
+        unresolved -= 1
+        return unresolved == 0
+    }
+}
+
+/// What the transaction coordinator knows of one transactional id.
+struct ProducerState {
+    var epoch = 0
+    var current: Int?
+}
+
+extension World {
+    func isVisible(_ item: LogItem) -> Bool {
+        guard let id = item.transaction else { return true }
+        return transactions[id].state == .committed || transactions[id].state == .committing
+    }
+
+    /// Initialises a transactional id: fences its earlier producers and ends their transaction.
+    func initialise(slot: Int, ready: @escaping (Int) -> Void) {
+        producers[slot].epoch += 1
+        let epoch = producers[slot].epoch
+        count(.producerInitialised)
+        guard let id = producers[slot].current, !transactions[id].isOver else {
+            ready(epoch)
+            return
+        }
+        let transaction = transactions[id]
+        if transaction.state == .open {
+            count(.initAbortedOpen)
+            story("transaction \(id) of the producer before is aborted")
+            decide(transaction, commit: false)
+        }
+        if transaction.isOver { ready(epoch) } else { transaction.waiters.append { ready(epoch) } }
+    }
+
+    /// Runs `action` once the last transaction of the id has all its markers.
+    func whenFree(slot: Int, _ action: @escaping () -> Void) {
+        if let id = producers[slot].current, !transactions[id].isOver, transactions[id].state != .open {
+            transactions[id].waiters.append(action)
+        } else {
+            action()
+        }
+    }
+
+    /// The open transaction of a producer, begun if there is none; nil: the producer is fenced.
+    func openTransaction(slot: Int, epoch: Int) -> Transaction? {
+        guard producers[slot].epoch == epoch else {
+            count(.transactionFenced)
+            return nil
+        }
+        if let id = producers[slot].current, transactions[id].state == .open { return transactions[id] }
+        let transaction = Transaction(id: transactions.count, slot: slot, epoch: epoch)
+        transactions.append(transaction)
+        producers[slot].current = transaction.id
+        // The coordinator looks for expired transactions now and then only.
+        after(Setup.transactionTimeout + between(0, 10_000)) {
+            guard transaction.state == .open else { return }
+            self.count(.transactionTimedOut)
+            self.story("transaction \(transaction.id) has timed out")
+            self.producers[slot].epoch += 1
+            self.decide(transaction, commit: false)
+        }
+        return transaction
+    }
+
+    func write(_ writes: ArraySlice<LedgerWrite>, in transaction: Transaction, owner: String) {
+        for write in writes {
+            let partition = Int(write.partition)
+            transaction.touch(.ledger(partition))
+            let value = LedgerWire.value(write.entry)
+            ledger[partition].append(
+                .ledger(key: write.key, LedgerWire.read(key: write.key, value: value)), transaction: transaction.id)
+            if let result = write.result {
+                transaction.touch(.results)
+                results.append(.result(result), transaction: transaction.id)
+            }
+            judge.wrote(write, transaction: transaction.id, owner: owner)
+        }
+    }
+
+    /// Offsets that a transaction sends: refused without the group's present generation.
+    func sendOffsets(_ offsets: [Int32: Int64], in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
+        guard group.members.contains(where: { $0.id == metadata.member }), metadata.generation == group.generation
+        else {
+            count(.illegalGeneration)
+            count(.ruleL2Fence)
+            return false
+        }
+        transaction.touch(.offsets)
+        for (partition, offset) in offsets {
+            transaction.offsets[partition] = offset
+            group.pending[partition, default: [:]][transaction.id] = offset
+        }
+        return true
+    }
+
+    /// The coordinator has decided; the markers reach each place at a time of its own.
+    func decide(_ transaction: Transaction, commit: Bool) {
+        transaction.state = commit ? .committing : .aborting
+        count(commit ? .transactionCommitted : .transactionAborted)
+        if commit { judge.committed(transaction, self) }
+        guard !transaction.places.isEmpty else {
+            finish(transaction)
+            return
+        }
+        for place in transaction.places {
+            after(latency()) {
+                self.mark(place, transaction)
+                if transaction.resolved() { self.finish(transaction) }
+            }
+        }
+    }
+
+    private func mark(_ place: Transaction.Place, _ transaction: Transaction) {
+        switch place {
+        case .ledger(let partition):
+            ledger[partition].marker(transaction.id)
+            ledgerChanged(partition)
+        case .results: results.marker(transaction.id)
+        case .offsets:
+            for partition in transaction.offsets.keys.sorted() {
+                group.pending[partition]?[transaction.id] = nil
+                if group.pending[partition]?.isEmpty == true { group.pending[partition] = nil }
+                if transaction.isToCommit { group.committed[partition] = transaction.offsets[partition] }
+            }
+        }
+    }
+
+    private func finish(_ transaction: Transaction) {
+        transaction.state = transaction.state == .committing ? .committed : .aborted
+        let waiters = transaction.waiters
+        transaction.waiters = []
+        for waiter in waiters { waiter() }
+    }
+
+    func ledgerChanged(_ partition: Int) {
+        for process in processes { process?.ledgerChanged(Int32(partition)) }
+    }
+}

@@ -1,0 +1,137 @@
+internal import BridgeCore
+
+// What is done to the replicas and to their surroundings, and when.
+
+extension World {
+    /// Starts replicas and producers of records, and draws the times of all trouble.
+    func prepare() {
+        for slot in 0..<setup.replicas { after(between(0, 3000)) { self.startProcess(slot) } }
+        writeSource()
+        func times(_ count: Int, _ action: @escaping () -> Void) {
+            for _ in 0..<count { after(between(500, setup.trouble), action) }
+        }
+        times(setup.crashes) { self.crash(self.anySlot()) }
+        times(setup.stops) { self.stop(self.anySlot()) }
+        times(setup.cuts) { self.cut(self.anySlot()) }
+        times(setup.terminations) { self.terminate(self.anySlot()) }
+        times(setup.rebalances) {
+            self.group.target = [:]
+            self.beginRebalance("a change of metadata")
+        }
+        times(setup.outages) { self.beginAPITrouble() }
+        times(setup.compactions) { self.compact() }
+    }
+
+    private func anySlot() -> Int { Int(between(0, Int64(setup.replicas - 1))) }
+
+    func startProcess(_ slot: Int) {
+        guard processes[slot] == nil else { return }
+        incarnations += 1
+        let skew = isCalm ? 0 : between(-Setup.maximumSkew, Setup.maximumSkew)
+        if skew != 0 { count(.clockSkewed) }
+        let process = Process(world: self, slot: slot, incarnation: incarnations, skew: skew)
+        processes[slot] = process
+        count(.processStarted)
+        story("replica \(process) starts, its clock \(skew) ms off")
+        process.start()
+    }
+
+    func crash(_ slot: Int) {
+        guard let process = processes[slot] else { return }
+        count(.crash)
+        story("replica \(process) is killed")
+        end(process)
+    }
+
+    /// The process is gone; its partitions stay its own until the group has noticed.
+    func end(_ process: Process) {
+        guard process.state != .dead else { return }
+        judge.ambiguous(owner: process.owner)
+        process.state = .dead
+        processes[process.slot] = nil
+        expireSession(of: process, after: Setup.sessionTimeout)
+        after(isCalm ? 500 : between(100, chance(300) ? 40_000 : 4000)) { self.startProcess(process.slot) }
+    }
+
+    /// A process that stands still for a while and then goes on: the zombie.
+    private func stop(_ slot: Int) {
+        guard let process = processes[slot], process.state == .running else { return }
+        let time = between(200, chance(500) ? 60_000 : 9000)
+        count(.stopped)
+        story("replica \(process) stands still for \(time) ms")
+        judge.ambiguous(owner: process.owner)
+        process.state = .stopped
+        expireSession(of: process, after: Setup.sessionTimeout)
+        after(time) { self.resume(process) }
+    }
+
+    func resume(_ process: Process) {
+        guard process.state == .stopped else { return }
+        story("replica \(process) goes on")
+        process.goOn()
+    }
+
+    /// The group's coordinator and the process do not hear of each other, everything else works.
+    private func cut(_ slot: Int) {
+        guard let process = processes[slot], !process.isCut else { return }
+        count(.cutFromGroup)
+        let time = between(1000, 40_000)
+        story("replica \(process) is cut from the group for \(time) ms")
+        judge.ambiguous(owner: process.owner)
+        process.isCut = true
+        expireSession(of: process, after: Setup.sessionTimeout)
+        after(time) { self.heal(process) }
+    }
+
+    private func heal(_ process: Process) {
+        guard process.isCut, process.state != .dead else { return }
+        process.isCut = false
+        story("replica \(process) hears the group again")
+        process.heartbeat()
+    }
+
+    private func terminate(_ slot: Int) {
+        guard let process = processes[slot] else { return }
+        count(.terminated)
+        story("replica \(process) is asked to end")
+        process.receive(after: 0) { process.beginDrain() }
+        after(60_000) {
+            guard process.state != .dead else { return }
+            self.story("replica \(process) did not end in time")
+            self.end(process)
+        }
+    }
+
+    private func beginAPITrouble() {
+        let kind = APITrouble.allCases[Int(between(0, Int64(APITrouble.allCases.count - 1)))]
+        let time = between(2000, 40_000)
+        apiTrouble = kind
+        count(.apiOutage)
+        story("the API is \(kind) for \(time) ms")
+        after(time) { self.apiTrouble = nil }
+    }
+
+    private func compact() {
+        for partition in ledger.indices {
+            if ledger[partition].compact(isVisible: { self.isVisible($0) }) {
+                count(.ledgerCompacted)
+                story("ledger \(partition) is compacted")
+            }
+        }
+    }
+
+    /// The end of all trouble: what was stopped goes on, what is down starts.
+    func calm() {
+        isCalm = true
+        apiTrouble = nil
+        story("calm")
+        for slot in processes.indices {
+            guard let process = processes[slot] else {
+                startProcess(slot)
+                continue
+            }
+            if process.state == .stopped { resume(process) }
+            heal(process)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+internal import BridgeCore
+
+/// Everything outside the replicas' machines, and the replicas: one history. Nothing here happens by itself; every
+/// delay, order and fault is drawn from the history's seed.
+final class World {
+    let seed: UInt64
+    let setup: Setup
+    var random: SeededRandom
+    /// True time, milliseconds since 1970.
+    var now: Int64 = 1_800_000_000_000
+    var agenda = Agenda()
+    var steps = 0
+    /// From here on nothing new goes wrong.
+    var isCalm = false
+    var coverage = Coverage()
+    var judge: Judge
+
+    // The broker.
+    var source: [Log]
+    var ledger: [Log]
+    var results = Log()
+    var transactions: [Transaction] = []
+    var producers: [ProducerState]
+    var group = Group()
+    // The API.
+    var apiTrouble: APITrouble?
+    var requestsUnderWay = 0
+    var instances = 0
+    // The replicas.
+    var processes: [Process?]
+    var incarnations = 0
+
+    private let tell: ((String) -> Void)?
+    private let began: Int64
+
+    /// - Parameter tell: gets each line of the history's story; nil: it is not told.
+    init(seed: UInt64, tell: ((String) -> Void)?) {
+        self.seed = seed
+        self.tell = tell
+        random = SeededRandom(seed: seed)
+        setup = Setup(&random)
+        judge = Judge(setup: setup)
+        source = Array(repeating: Log(), count: setup.partitions)
+        ledger = Array(repeating: Log(), count: max(1, setup.partitions - (setup.isLedgerShort ? 1 : 0)))
+        producers = Array(repeating: ProducerState(), count: setup.replicas)
+        processes = Array(repeating: nil, count: setup.replicas)
+        began = now
+    }
+
+    // MARK: - Chance and time
+
+    func chance(_ perThousand: Int) -> Bool {
+        perThousand > 0 && Int(truncatingIfNeeded: random.next() >> 33) % 1000 < perThousand
+    }
+
+    /// Trouble of the broker or of calls never comes up in the calm part.
+    func trouble(_ perThousand: Int) -> Bool { !isCalm && chance(perThousand) }
+
+    func between(_ low: Int64, _ high: Int64) -> Int64 {
+        low + Int64(truncatingIfNeeded: random.next() >> 1) % (high - low + 1)
+    }
+
+    /// How long a message is under way.
+    func latency() -> Int64 {
+        if trouble(setup.slowMessages) { return between(200, chance(200) ? 20_000 : 3000) }
+        return between(1, 8)
+    }
+
+    func after(_ delay: Int64, _ action: @escaping () -> Void) { agenda.add(at: now + delay, action) }
+
+    // MARK: - Story
+
+    func count(_ kind: Happening) { coverage.count(kind) }
+
+    func story(_ text: @autoclosure () -> String) {
+        guard let tell else { return }
+        let time = now - began
+        let millis = String(1000 + time % 1000).dropFirst()
+        tell("\(time / 1000).\(millis)  \(text())")
+    }
+
+    // MARK: - Running
+
+    /// Runs the history: trouble, then calm until everything has its outcome, then the judgement.
+    func run() -> [String] {
+        prepare()
+        let troubleEnds = now + setup.trouble
+        while let time = agenda.next, time < troubleEnds, judge.violations.isEmpty { step() }
+        now = max(now, troubleEnds)
+        calm()
+        let limit = now + 1_200_000
+        var check = now + 2000
+        while let time = agenda.next, time < limit, judge.violations.isEmpty {
+            if time >= check {
+                check = time + 2000
+                if isQuiet { break }
+            }
+            step()
+        }
+        if judge.violations.isEmpty { judge.close(self) }
+        agenda.clear()
+        for process in processes { process?.state = .dead }
+        return judge.violations
+    }
+
+    private func step() {
+        guard let (time, action) = agenda.pop() else { return }
+        now = max(now, time)
+        steps += 1
+        action()
+    }
+
+    /// Whether nothing is left to happen: every record before the end of its partition, no call under way.
+    private var isQuiet: Bool {
+        guard requestsUnderWay == 0 else { return false }
+        for partition in source.indices where partition < ledger.count {
+            guard group.committed[Int32(partition)] == source[partition].high || source[partition].high == 0,
+                group.pending[Int32(partition)] == nil
+            else { return false }
+        }
+        return judge.hasAllOutcomes(self)
+    }
+}

@@ -1,0 +1,53 @@
+internal import Simulation
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Runs seeded histories of the core and says what came up. HISTORIES, SEED and TRACE=1 come from the environment;
+/// the exit code is 1 where a promise was broken or a kind of event never came up, 2 for a wrong setting.
+@main
+struct Runner {
+    static func main() async {
+        let histories = Int(clamping: setting("HISTORIES") ?? 20_000)
+        let seed = setting("SEED") ?? 1
+        if setting("TRACE") ?? 0 != 0 {
+            for number in 0..<histories {
+                print("history of seed \(seed &+ UInt64(number))")
+                let report = Simulation.run(seed: seed &+ UInt64(number)) { print($0) }
+                for text in report.violations { print("VIOLATION   \(text)") }
+            }
+            return
+        }
+        let sum = await Simulation.run(first: seed, count: histories, lanes: 2)
+        print("histories   \(histories), seeds \(seed) to \(seed &+ UInt64(max(0, histories - 1)))")
+        print("steps       \(sum.steps)")
+        print("coverage")
+        for kind in Happening.allCases {
+            let name = "\(kind)"
+            print("  \(name)\(String(repeating: " ", count: max(1, 26 - name.count)))\(sum.coverage[kind])")
+        }
+        // A few histories need not bring up everything.
+        let missing = histories >= 2000 ? sum.coverage.missing : []
+        for kind in missing { print("never came up: \(kind)") }
+        print("violations  \(sum.failed)")
+        for report in sum.reports {
+            for text in report.violations.prefix(3) { print("  seed \(report.seed): \(text)") }
+        }
+        if let first = sum.reports.first {
+            print("the story of the first: make simulation HISTORIES=1 SEED=\(first.seed) TRACE=1")
+        }
+        exit(sum.failed == 0 && missing.isEmpty ? 0 : 1)
+    }
+
+    private static func setting(_ name: String) -> UInt64? {
+        guard let text = getenv(name).map({ String(cString: $0) }), !text.isEmpty else { return nil }
+        guard let number = UInt64(text) else {
+            print("\(name)=\(text) is not a whole number")
+            exit(2)
+        }
+        return number
+    }
+}
