@@ -127,7 +127,7 @@ package final class BridgeService: Sendable {
         logger.info("draining: no further calls begin, calls under way end")
         let deadline = ContinuousClock.now.advanced(by: settings.shutdown.drainDeadline)
         await engine.beginDrain()
-        while ContinuousClock.now < deadline {
+        while !Task.isCancelled, ContinuousClock.now < deadline {
             if await engine.isDrained {
                 logger.info("drained")
                 return .drained
