@@ -1,32 +1,35 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// Debian 13's libcurl.pc names flags that the package manager refuses with a warning, and Debian needs none of them.
-#if os(macOS)
-    let curl: String? = "libcurl"
-#else
-    let curl: String? = nil
-#endif
+/// Debian keeps every header and library where the compiler looks by itself, and some of its .pc files name flags that
+/// the package manager refuses with a warning; Homebrew keeps some of them apart.
+func keg(_ name: String) -> String? {
+    #if os(macOS)
+        return name
+    #else
+        return nil
+    #endif
+}
 
 /// The native libraries, each Debian's own; one system module each, with the C wrappers that Swift cannot import by itself.
 let native: [Target] = [
     .systemLibrary(
-        name: "CRDKafka", pkgConfig: "rdkafka",
+        name: "CRDKafka", pkgConfig: keg("rdkafka"),
         providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
     .systemLibrary(
-        name: "CCurl", pkgConfig: curl,
+        name: "CCurl", pkgConfig: keg("libcurl"),
         providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
     .systemLibrary(
-        name: "CMicrohttpd", pkgConfig: "libmicrohttpd",
+        name: "CMicrohttpd", pkgConfig: keg("libmicrohttpd"),
         providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
     .systemLibrary(
-        name: "CCrypto", pkgConfig: "libcrypto",
+        name: "CCrypto", pkgConfig: keg("libcrypto"),
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .systemLibrary(
-        name: "CYAML", pkgConfig: "yaml-0.1",
+        name: "CYAML", pkgConfig: keg("yaml-0.1"),
         providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .systemLibrary(
-        name: "CJansson", pkgConfig: "jansson",
+        name: "CJansson", pkgConfig: keg("jansson"),
         providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
 ]
 

@@ -77,9 +77,9 @@ package final class BridgeService: Sendable {
         (finish, finishSink) = AsyncStream.makeStream()
     }
 
-    /// Runs until `stop` gives a value, or until going on would help nothing. Drains first: no further intent, calls
+    /// Runs until `stop` is requested, or until going on would help nothing. Drains first: no further intent, calls
     /// under way end, their outcomes are committed.
-    package func run(stop: AsyncStream<Int32>) async -> ServiceEnd {
+    package func run(stop: StopRequest) async -> ServiceEnd {
         let end = await withTaskGroup(of: ServiceEnd?.self, returning: ServiceEnd.self) { group in
             group.addTask {
                 await self.sourceLoop(); return nil
@@ -103,7 +103,8 @@ package final class BridgeService: Sendable {
                 await self.tickLoop(); return nil
             }
             group.addTask {
-                for await _ in stop { return .drained }; return nil
+                await stop.wait()
+                return stop.isRequested ? .drained : nil
             }
             group.addTask {
                 for await end in self.finish { return end }; return nil
@@ -126,7 +127,7 @@ package final class BridgeService: Sendable {
         logger.info("draining: no further calls begin, calls under way end")
         let deadline = ContinuousClock.now.advanced(by: settings.shutdown.drainDeadline)
         await engine.beginDrain()
-        while ContinuousClock.now < deadline {
+        while !Task.isCancelled, ContinuousClock.now < deadline {
             if await engine.isDrained {
                 logger.info("drained")
                 return .drained

@@ -77,11 +77,12 @@ struct Circuit: Sendable {
     /// A call that was chosen was not made after all.
     mutating func withdrawn() { isProbing = false }
 
-    mutating func succeeded() {
+    /// - Parameter isOwn: whether only the API itself can have given this answer; a gateway refuses and throttles too.
+    mutating func succeeded(isOwn: Bool = true) {
         failures = 0
         openUntil = nil
         isProbing = false
-        hasAnswered = true
+        if isOwn { hasAnswered = true }
     }
 
     /// - Returns: whether this failure opened the circuit.

@@ -46,12 +46,16 @@ package struct Attempt: Sendable, Hashable {
     package var startedAt: Int64
     /// The token's expiry, seconds since 1970: the lease (rule L7).
     package var tokenExpiry: Int64
+    /// Counts the intents of its owner. An intent whose transaction was aborted is nowhere in the ledger, so that the
+    /// next one has the same number: without this, what is said late of the one would be taken for the other's.
+    package var serial: Int64
 
-    package init(number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64) {
+    package init(number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64, serial: Int64 = 0) {
         self.number = number
         self.owner = owner
         self.startedAt = startedAt
         self.tokenExpiry = tokenExpiry
+        self.serial = serial
     }
 }
 
@@ -71,19 +75,18 @@ package struct LateAnswer: Sendable, Equatable {
     package var generation: Int32
     package var attempt: Int32
     package var owner: String
-    /// The attempt's, so that a further attempt of the same number is another one: the intent before may never have
-    /// been committed.
-    package var startedAt: Int64
+    /// The attempt's, see there.
+    package var serial: Int64
     package var result: KnownResult
 
     package init(
-        identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, startedAt: Int64, result: KnownResult
+        identityKey: [UInt8], generation: Int32, attempt: Int32, owner: String, serial: Int64, result: KnownResult
     ) {
         self.identityKey = identityKey
         self.generation = generation
         self.attempt = attempt
         self.owner = owner
-        self.startedAt = startedAt
+        self.serial = serial
         self.result = result
     }
 }
@@ -115,6 +118,7 @@ package enum LedgerWire {
                 out.member("by", attempt.owner)
                 out.member("at", attempt.startedAt)
                 out.member("x", attempt.tokenExpiry)
+                out.member("q", attempt.serial)
             case .released(let attempt, let cause):
                 out.member("k", "released")
                 out.member("n", attempt)
@@ -143,7 +147,7 @@ package enum LedgerWire {
             out.int(late.generation)
             out.int(late.attempt)
             out.string(late.owner)
-            out.int(late.startedAt)
+            out.int(late.serial)
         }
         return out.bytes
     }
@@ -156,7 +160,7 @@ package enum LedgerWire {
             out.member("g", late.generation)
             out.member("n", late.attempt)
             out.member("by", late.owner)
-            out.member("at", late.startedAt)
+            out.member("q", late.serial)
             switch late.result {
             case .started(let answer):
                 out.member("was", "started")
@@ -204,9 +208,10 @@ package enum LedgerWire {
         switch root["k"]?.string {
         case "attempting":
             guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64,
-                times.contains(at), times.contains(expiry)
+                let serial = root["q"]?.int64, times.contains(at), times.contains(expiry)
             else { return nil }
-            return .attempting(Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry))
+            return .attempting(
+                Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry, serial: serial))
         case "released":
             guard let number, let cause = root["c"]?.string.flatMap(ReleaseCause.init) else { return nil }
             return .released(attempt: number, cause: cause)
@@ -222,7 +227,7 @@ package enum LedgerWire {
 
     private static func late(_ root: JSONValue, generation: Int32) -> LedgerRecord {
         guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(attemptNumber),
-            let owner = root["by"]?.string, let at = root["at"]?.int64, times.contains(at)
+            let owner = root["by"]?.string, let serial = root["q"]?.int64
         else { return .other }
         let result: KnownResult
         switch root["was"]?.string {
@@ -243,7 +248,7 @@ package enum LedgerWire {
         }
         return .late(
             LateAnswer(
-                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, startedAt: at,
+                identityKey: Array(of.utf8), generation: generation, attempt: number, owner: owner, serial: serial,
                 result: result))
     }
 }

@@ -61,7 +61,7 @@ package struct LedgerIndex: Sendable {
     private func fits(_ late: LateAnswer, _ hash: KeyHash) -> Bool {
         guard let attempt = attempts[hash]?.attempt, let row = find(hash).row else { return false }
         return late.generation == rows[row].generation && late.attempt == attempt.number
-            && late.owner == attempt.owner && late.startedAt == attempt.startedAt
+            && late.owner == attempt.owner && late.serial == attempt.serial
     }
 
     /// Attempts that have no final entry yet.

@@ -82,9 +82,9 @@ extension ReplicaMachine {
         case .unknown: opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
         case .refused(let refusal):
             switch refusal.kind {
-            case .credentials: lanes.accounts[account].circuit.succeeded()
+            case .credentials: lanes.accounts[account].circuit.succeeded(isOwn: false)
             case .throttled:
-                lanes.accounts[account].circuit.succeeded()
+                lanes.accounts[account].circuit.succeeded(isOwn: false)
                 pause(account, refusal.retryAfter, at: now)
             case .unavailable:
                 opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)

@@ -269,7 +269,8 @@ extension ReplicaMachine {
                 partition: partition, hash: hash,
                 answer: LateAnswer(
                     identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner,
-                    startedAt: attempt.startedAt, result: result)))
+                    serial: attempt.serial,
+                    result: result)))
     }
 
     /// After a take-over: hands whose outcome the ledger already tells are done.

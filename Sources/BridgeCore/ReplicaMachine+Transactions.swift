@@ -104,7 +104,8 @@ extension ReplicaMachine {
             let lifetime = settings.connections[next.account].tokenLifetime
             let attempt = Attempt(
                 number: request.attempts + 1, owner: settings.owner, startedAt: now.wall,
-                tokenExpiry: now.wall / 1000 + lifetime)
+                tokenExpiry: now.wall / 1000 + lifetime, serial: intentCount)
+            intentCount += 1
             lanes.hold(request.entryHash, scope: request.scope)
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
             partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id

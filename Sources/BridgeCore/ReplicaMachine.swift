@@ -23,6 +23,8 @@ package struct ReplicaMachine: ~Copyable {
     var open: OpenTransaction?
     var transactions = 0
     var epochs = 0
+    /// Intents of this process so far (see `Attempt.serial`).
+    var intentCount: Int64 = 0
     /// Releases and outcomes that wait for a transaction.
     var due = FIFO<RequestRef>()
     /// Requests whose intent is committed.

@@ -40,25 +40,29 @@ package struct BrokerDescription: Sendable, Hashable {
 package actor Admin {
     private nonisolated let thread: NativeThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-    let timeout: Duration
-    private var client: NativeClient?
+    private var admin: NativeAdmin?
 
     /// - Parameters:
-    ///   - settings: with `group.id` where committed offsets are asked for.
+    ///   - settings: as every client's.
     ///   - timeout: of each call.
     package init(
         settings: ClientSettings, timeout: Duration, observer: @escaping @Sendable (ClientEvent) -> Void
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-admin")
-        self.timeout = timeout
         // A consumer that joins no group: watermark queries then see the ends that a read_uncommitted client sees,
         // open transactions included.
         let configuration = try NativeConfiguration(
             settings, defaults: ["group.id": "campaign-bridge-admin"],
             removed: ["group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms"])
         try configuration.set("isolation.level", "read_uncommitted")
-        client = try NativeClient(
+        let client = try NativeClient(
             RD_KAFKA_CONSUMER, configuration, events: RD_KAFKA_EVENT_ERROR, observer: observer)
+        admin = NativeAdmin(client: client, timeout: timeout)
+    }
+
+    private func native() throws(KafkaError) -> NativeAdmin {
+        guard let admin else { throw KafkaError(.destroyed) }
+        return admin
     }
 
     /// The group's committed offsets, with stable-offset semantics: the answer waits for pending transactions of the
@@ -66,192 +70,40 @@ package actor Admin {
     package func committedOffsets(
         group: String, _ partitions: [TopicPartition]
     ) throws(KafkaError) -> [TopicPartition: Int64?] {
-        let client = try native()
-        let list = PartitionList(partitions)
-        guard let request = rd_kafka_ListConsumerGroupOffsets_new(group, list.pointer) else {
-            throw KafkaError(.invalidArgument, "the offsets of group \(group) cannot be asked for")
-        }
-        defer { rd_kafka_ListConsumerGroupOffsets_destroy(request) }
-        var requests: [OpaquePointer?] = [request]
-        let event = try wait(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, stable: true) { options, queue in
-            rd_kafka_ListConsumerGroupOffsets(client.pointer, &requests, 1, options, queue)
-        }
-        defer { rd_kafka_event_destroy(event) }
-        var count = 0
-        guard let result = rd_kafka_event_ListConsumerGroupOffsets_result(event),
-            let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count), count == 1,
-            let answer = groups[0]
-        else { throw KafkaError(.badMessage, "the broker's answer names no group") }
-        if let error = rd_kafka_group_result_error(answer), rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR {
-            throw KafkaError(
-                KafkaError.Code(rawValue: rd_kafka_error_code(error).rawValue),
-                String(cString: rd_kafka_error_string(error)))
-        }
-        var offsets: [TopicPartition: Int64?] = [:]
-        guard let answers = rd_kafka_group_result_partitions(answer) else { return offsets }
-        for element in PartitionList.elements(of: answers) {
-            if let error = element.error { throw error }
-            offsets[element.partition] = .some(element.offset < 0 ? nil : element.offset)
-        }
-        return offsets
+        try native().committedOffsets(group: group, partitions)
     }
 
     /// First and last + 1 offset of a partition, transactions still open included.
     package func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
-        let client = try native()
-        var low: Int64 = 0
-        var high: Int64 = 0
-        let result = rd_kafka_query_watermark_offsets(
-            client.pointer, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
-        if let error = KafkaError(result) { throw KafkaError(error, about: partition) }
-        return (low, high)
+        try native().watermarks(partition)
     }
 
     /// Topics by name; those that do not exist are left out. nil: all.
     package func topics(_ names: [String]?) throws(KafkaError) -> [String: TopicDescription] {
-        let client = try native()
-        var pointer: UnsafePointer<rd_kafka_metadata>?
-        if let error = KafkaError(rd_kafka_metadata(client.pointer, 1, nil, &pointer, timeout.milliseconds)) {
-            throw error
-        }
-        guard let pointer else { throw KafkaError(.badMessage, "the cluster gave no metadata") }
-        defer { rd_kafka_metadata_destroy(pointer) }
-        var found: [String: TopicDescription] = [:]
-        for index in 0..<Int(pointer.pointee.topic_cnt) {
-            let topic = pointer.pointee.topics[index]
-            let name = String(cString: topic.topic)
-            guard names?.contains(name) ?? true else { continue }
-            if let error = KafkaError(topic.err) {
-                if error.code == .unknownTopicOrPartition { continue }
-                throw KafkaError(error.code, "topic \(name): \(error.message)")
-            }
-            found[name] = TopicDescription(
-                partitions: (0..<Int(topic.partition_cnt)).map { index in
-                    let partition = topic.partitions[index]
-                    return .init(
-                        id: partition.id, leader: partition.leader, replicas: Int(partition.replica_cnt),
-                        inSync: Int(partition.isr_cnt))
-                })
-        }
-        return found
+        try native().topics(names)
     }
 
     /// The cluster's brokers.
-    package func brokers() throws(KafkaError) -> [BrokerDescription] {
-        let client = try native()
-        var pointer: UnsafePointer<rd_kafka_metadata>?
-        if let error = KafkaError(rd_kafka_metadata(client.pointer, 0, nil, &pointer, timeout.milliseconds)) {
-            throw error
-        }
-        guard let pointer else { throw KafkaError(.badMessage, "the cluster gave no metadata") }
-        defer { rd_kafka_metadata_destroy(pointer) }
-        return (0..<Int(pointer.pointee.broker_cnt)).map { index in
-            let broker = pointer.pointee.brokers[index]
-            return BrokerDescription(id: broker.id, address: "\(String(cString: broker.host)):\(broker.port)")
-        }
-    }
+    package func brokers() throws(KafkaError) -> [BrokerDescription] { try native().brokers() }
 
     /// A topic's effective configuration.
     package func configuration(ofTopic name: String) throws(KafkaError) -> [String: String] {
-        try configuration(RD_KAFKA_RESOURCE_TOPIC, name)
+        try native().configuration(ofTopic: name)
     }
 
     /// A broker's effective configuration.
     package func configuration(ofBroker id: Int32) throws(KafkaError) -> [String: String] {
-        try configuration(RD_KAFKA_RESOURCE_BROKER, String(id))
-    }
-
-    private func configuration(
-        _ type: rd_kafka_ResourceType_t, _ name: String
-    ) throws(KafkaError) -> [String: String] {
-        let client = try native()
-        guard let resource = rd_kafka_ConfigResource_new(type, name) else {
-            throw KafkaError(.invalidArgument, "the configuration of \(name) cannot be asked for")
-        }
-        defer { rd_kafka_ConfigResource_destroy(resource) }
-        var resources: [OpaquePointer?] = [resource]
-        let event = try wait(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS) { options, queue in
-            rd_kafka_DescribeConfigs(client.pointer, &resources, 1, options, queue)
-        }
-        defer { rd_kafka_event_destroy(event) }
-        var count = 0
-        guard let result = rd_kafka_event_DescribeConfigs_result(event),
-            let answers = rd_kafka_DescribeConfigs_result_resources(result, &count), count == 1, let answer = answers[0]
-        else { throw KafkaError(.badMessage, "the broker's answer holds no configuration") }
-        if let error = KafkaError(rd_kafka_ConfigResource_error(answer)) {
-            throw KafkaError(
-                error.code,
-                rd_kafka_ConfigResource_error_string(answer).map { String(cString: $0) } ?? error.message)
-        }
-        var values: [String: String] = [:]
-        let entries = rd_kafka_ConfigResource_configs(answer, &count)
-        for index in 0..<count {
-            guard let entry = entries?[index], let value = rd_kafka_ConfigEntry_value(entry),
-                let name = rd_kafka_ConfigEntry_name(entry)
-            else { continue }
-            values[String(cString: name)] = String(cString: value)
-        }
-        return values
+        try native().configuration(ofBroker: id)
     }
 
     /// Makes topics. An error for each that was not made, `.topicAlreadyExists` among them.
     package func createTopics(_ topics: [NewTopic]) throws(KafkaError) -> [String: KafkaError] {
-        guard !topics.isEmpty else { return [:] }
-        let client = try native()
-        var requests: [OpaquePointer?] = []
-        defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }
-        for topic in topics {
-            var text = [CChar](repeating: 0, count: 256)
-            guard
-                let request = rd_kafka_NewTopic_new(
-                    topic.name, Int32(topic.partitions), Int32(topic.replicationFactor), &text, text.count)
-            else { throw KafkaError(.invalidArgument, "topic \(topic.name): \(KafkaError.text(text))") }
-            requests.append(request)
-            for (name, value) in topic.configuration {
-                if let error = KafkaError(rd_kafka_NewTopic_set_config(request, name, value)) { throw error }
-            }
-        }
-        let event = try wait(RD_KAFKA_ADMIN_OP_CREATETOPICS) { options, queue in
-            rd_kafka_CreateTopics(client.pointer, &requests, requests.count, options, queue)
-        }
-        defer { rd_kafka_event_destroy(event) }
-        var count = 0
-        guard let result = rd_kafka_event_CreateTopics_result(event),
-            let answers = rd_kafka_CreateTopics_result_topics(result, &count)
-        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
-        return Self.failures(answers, count)
+        try native().createTopics(topics)
     }
 
     /// Removes topics. An error for each that was not removed.
     package func deleteTopics(_ names: [String]) throws(KafkaError) -> [String: KafkaError] {
-        guard !names.isEmpty else { return [:] }
-        let client = try native()
-        var requests: [OpaquePointer?] = names.map { rd_kafka_DeleteTopic_new($0) }
-        defer { for request in requests { rd_kafka_DeleteTopic_destroy(request) } }
-        let event = try wait(RD_KAFKA_ADMIN_OP_DELETETOPICS) { options, queue in
-            rd_kafka_DeleteTopics(client.pointer, &requests, requests.count, options, queue)
-        }
-        defer { rd_kafka_event_destroy(event) }
-        var count = 0
-        guard let result = rd_kafka_event_DeleteTopics_result(event),
-            let answers = rd_kafka_DeleteTopics_result_topics(result, &count)
-        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
-        return Self.failures(answers, count)
-    }
-
-    private static func failures(
-        _ answers: UnsafeMutablePointer<OpaquePointer?>, _ count: Int
-    ) -> [String: KafkaError] {
-        var failures: [String: KafkaError] = [:]
-        for index in 0..<count {
-            guard let answer = answers[index], let error = KafkaError(rd_kafka_topic_result_error(answer)) else {
-                continue
-            }
-            failures[String(cString: rd_kafka_topic_result_name(answer))] = KafkaError(
-                error.code,
-                rd_kafka_topic_result_error_string(answer).map { String(cString: $0) } ?? error.message)
-        }
-        return failures
+        try native().deleteTopics(names)
     }
 
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
@@ -260,47 +112,8 @@ package actor Admin {
     }
 
     private func destroy() -> Bool {
-        client?.destroy()
-        client = nil
+        admin?.client.destroy()
+        admin = nil
         return true
-    }
-
-    private func native() throws(KafkaError) -> NativeClient {
-        guard let client else { throw KafkaError(.destroyed) }
-        return client
-    }
-
-    /// Makes one admin request and waits for its answer, which the caller frees.
-    private func wait(
-        _ operation: rd_kafka_admin_op_t, stable: Bool = false, _ request: (OpaquePointer, OpaquePointer) -> Void
-    ) throws(KafkaError) -> OpaquePointer {
-        let client = try native()
-        guard let options = rd_kafka_AdminOptions_new(client.pointer, operation) else {
-            throw KafkaError(.invalidArgument, "the operation is unknown to librdkafka \(LibraryVersion.string)")
-        }
-        defer { rd_kafka_AdminOptions_destroy(options) }
-        var text = [CChar](repeating: 0, count: 256)
-        if let error = KafkaError(
-            rd_kafka_AdminOptions_set_request_timeout(options, timeout.milliseconds, &text, text.count))
-        {
-            throw KafkaError(error.code, KafkaError.text(text))
-        }
-        if stable, let error = KafkaError.take(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1)) {
-            throw error
-        }
-        let queue: OpaquePointer = rd_kafka_queue_new(client.pointer)
-        defer { rd_kafka_queue_destroy(queue) }
-        request(options, queue)
-        let end = ContinuousClock.now.advanced(by: timeout + .seconds(5))
-        while ContinuousClock.now < end {
-            guard let event = rd_kafka_queue_poll(queue, 1000) else { continue }
-            if let error = KafkaError(rd_kafka_event_error(event)) {
-                let message = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? error.message
-                rd_kafka_event_destroy(event)
-                throw KafkaError(error.code, message, isRetriable: error.isRetriable)
-            }
-            return event
-        }
-        throw KafkaError(.timedOut, "the cluster did not answer in \(timeout)", isRetriable: true)
     }
 }

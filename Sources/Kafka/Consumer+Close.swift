@@ -35,14 +35,17 @@ extension Consumer {
     /// Answers what the group asks until it has let the member go. A consumer with a fatal error cannot leave.
     private func leave(_ client: NativeClient, until end: ContinuousClock.Instant) -> Bool {
         let queue: OpaquePointer = rd_kafka_queue_new(client.pointer)
-        defer { rd_kafka_queue_destroy(queue) }
+        var isGone = true
         if let error = KafkaError.take(rd_kafka_consumer_close_queue(client.pointer, queue)) {
-            return error.isFatal
+            isGone = error.isFatal
+        } else {
+            while isGone && rd_kafka_consumer_closed(client.pointer) == 0 {
+                serve(queue, client, timeout: 20)
+                isGone = ContinuousClock.now < end
+            }
         }
-        while rd_kafka_consumer_closed(client.pointer) == 0 {
-            guard ContinuousClock.now < end else { return false }
-            serve(queue, client, timeout: 20)
-        }
-        return true
+        // No defer in this target's actors: the compiler of Swift 6.0.3 ends with an assertion on it.
+        rd_kafka_queue_destroy(queue)
+        return isGone
     }
 }

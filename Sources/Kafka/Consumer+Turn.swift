@@ -20,13 +20,13 @@ extension Consumer {
         var timeout = timeout
         for _ in 0..<1000 {
             guard let event = rd_kafka_queue_poll(queue, timeout) else { return }
-            defer { rd_kafka_event_destroy(event) }
             timeout = 0
             switch rd_kafka_event_type(event) {
             case RD_KAFKA_EVENT_REBALANCE: rebalance(event, client.pointer)
             case RD_KAFKA_EVENT_ERROR: failed(event, client.pointer)
             default: client.report(event)
             }
+            rd_kafka_event_destroy(event)
         }
     }
 
@@ -37,14 +37,17 @@ extension Consumer {
         var batch: [Record] = []
         var size = 0
         var current: (topic: OpaquePointer?, partition: Int32, name: String, from: Int64?) = (nil, -1, "", nil)
-        defer { mailbox.add(batch, bytes: size) }
+        var isEmpty = false
         while batch.count < maximumBatch && size < 4 << 20 {
-            guard let event = rd_kafka_queue_poll(recordQueue, 0) else { return true }
-            defer { rd_kafka_event_destroy(event) }
+            guard let event = rd_kafka_queue_poll(recordQueue, 0) else {
+                isEmpty = true
+                break
+            }
             guard rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH else {
                 mailbox.add(batch, bytes: size)
                 (batch, size) = ([], 0)
                 failed(event, client.pointer)
+                rd_kafka_event_destroy(event)
                 continue
             }
             while let message = rd_kafka_event_message_next(event) {
@@ -59,8 +62,10 @@ extension Consumer {
                 size += record.size
                 batch.append(record)
             }
+            rd_kafka_event_destroy(event)
         }
-        return false
+        mailbox.add(batch, bytes: size)
+        return isEmpty
     }
 
     /// An error event: the end of a partition, a fatal error, or one that passes.
@@ -68,12 +73,11 @@ extension Consumer {
         guard let error = NativeClient.error(of: event, client: client) else { return }
         var about: TopicPartition?
         if let element = rd_kafka_event_topic_partition(event) {
-            defer { rd_kafka_topic_partition_destroy(element) }
             let partition = TopicPartition(String(cString: element.pointee.topic), element.pointee.partition)
+            let offset = element.pointee.offset
+            rd_kafka_topic_partition_destroy(element)
             if error.code == .partitionEnd {
-                if partitions[partition]?.from != nil {
-                    mailbox.add(.endOfPartition(partition, offset: element.pointee.offset))
-                }
+                if partitions[partition]?.from != nil { mailbox.add(.endOfPartition(partition, offset: offset)) }
                 return
             }
             about = partition

@@ -50,7 +50,12 @@ struct NativeClient {
     /// The event's error, with the fatal one behind it where it says only that there is one.
     static func error(of event: OpaquePointer, client: OpaquePointer) -> KafkaError? {
         let code = rd_kafka_event_error(event)
-        if code == RD_KAFKA_RESP_ERR__FATAL, let fatal = KafkaError.fatal(of: client) { return fatal }
+        // The event's own flag is false for fatal ones, and some versions tell the cause instead of `_FATAL`.
+        if let fatal = KafkaError.fatal(of: client),
+            code == RD_KAFKA_RESP_ERR__FATAL || fatal.code.rawValue == code.rawValue
+        {
+            return fatal
+        }
         return KafkaError(code, String(cString: rd_kafka_event_error_string(event)))
     }
 

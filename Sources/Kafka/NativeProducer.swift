@@ -2,7 +2,7 @@ internal import CRDKafka
 internal import Records
 
 /// A producing C client with its topic handles. Used on its actor's thread only.
-struct NativeProducer {
+final class NativeProducer {
     let client: NativeClient
     let reports: DeliveryReports
     /// Of a record without its headers, as the client is configured (`message.max.bytes`).
@@ -39,7 +39,7 @@ struct NativeProducer {
     }
 
     /// Hands one record to the library, which copies it. `index` comes back with a failed delivery.
-    mutating func produce(_ record: OutgoingRecord, index: Int) throws(KafkaError) {
+    func produce(_ record: OutgoingRecord, index: Int) throws(KafkaError) {
         guard let topic = try topic(record.topic) else { return }
         var headers: OpaquePointer?
         if !record.headers.isEmpty {
@@ -79,7 +79,7 @@ struct NativeProducer {
         return bytes.withUnsafeBytes { body($0.baseAddress, $0.count) }
     }
 
-    private mutating func topic(_ name: String) throws(KafkaError) -> OpaquePointer? {
+    private func topic(_ name: String) throws(KafkaError) -> OpaquePointer? {
         if let known = topics[name] { return known }
         guard let topic = rd_kafka_topic_new(client.pointer, name, nil) else {
             throw KafkaError(KafkaError.Code(rawValue: rd_kafka_last_error().rawValue), "topic \(name) cannot be used")
@@ -96,7 +96,7 @@ struct NativeProducer {
         KafkaError(rd_kafka_flush(client.pointer, timeout.milliseconds))
     }
 
-    mutating func destroy() {
+    func destroy() {
         for topic in topics.values { rd_kafka_topic_destroy(topic) }
         topics = [:]
         client.destroy()

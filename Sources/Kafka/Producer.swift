@@ -27,8 +27,7 @@ package actor Producer {
 
     /// Writes the records and waits for their acknowledgement. One result for each, in their order; nil: written.
     package func send(_ records: [OutgoingRecord]) -> [KafkaError?] {
-        guard var producer = native else { return records.map { _ in KafkaError(.destroyed) } }
-        defer { native = producer }
+        guard let producer = native else { return records.map { _ in KafkaError(.destroyed) } }
         producer.reports.begin()
         var results = [KafkaError?](repeating: nil, count: records.count)
         let end = ContinuousClock.now.advanced(by: timeout)

@@ -138,8 +138,7 @@ package actor TransactionalProducer {
     }
 
     private func write(_ records: [OutgoingRecord], until end: ContinuousClock.Instant) -> Result? {
-        guard var native else { return .lost(KafkaError(.destroyed)) }
-        defer { self.native = native }
+        guard let native else { return .lost(KafkaError(.destroyed)) }
         native.reports.begin()
         let tooLarge = records.indices.filter { NativeProducer.size(of: records[$0]) > native.maximumBytes }
         guard tooLarge.isEmpty else {

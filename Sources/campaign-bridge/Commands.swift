@@ -113,11 +113,25 @@ enum Commands {
         examples: [.init("campaign-bridge simulate --listen 127.0.0.1:0", "Runs it on a free port.")])
 
     private static let demo = CommandDeclaration(
-        "demo", "Runs everything in one process: broker, API, bridge, console and events.",
-        discussion: "Nothing leaves this machine: the broker is a mock and the API is the simulator.",
+        "demo", "Runs everything in one process: broker, API, bridge and events.",
+        discussion: """
+            Nothing leaves this machine: the broker is librdkafka's mock cluster and the API is the simulator. Some \
+            events meet a fault: a throttled account, an unknown campaign, an answer that is lost, a repeat, a record \
+            that is no JSON. The live view goes to standard error, the summary to standard output. The first signal \
+            lets calls under way end; a second one does not wait for them.
+            """,
         options: [
             OptionDeclaration("rate", .integer(1...1000), fallback: "2", help: "Events a second."),
             OptionDeclaration("for", .duration, help: "Ends after this time; without it, at SIGINT."),
+            OptionDeclaration(
+                "once", .integer(1...100_000), placeholder: "count",
+                help: """
+                    Sends so many events at once, shows no view, and ends when each has its outcome: exit code 0, else 1.
+                    """),
         ],
-        examples: [.init("campaign-bridge demo --for 30s", "Runs for half a minute and prints what happened.")])
+        examples: [
+            .init("campaign-bridge demo", "Shows the live view until Ctrl-C."),
+            .init("campaign-bridge demo --for 30s --rate 20", "Runs for half a minute and prints what happened."),
+            .init("campaign-bridge demo --once 100 -o json", "Runs 100 events; the last line holds the counts."),
+        ])
 }

@@ -1,0 +1,138 @@
+internal import Bridge
+internal import BridgeCore
+internal import Configuration
+internal import HTTPServer
+internal import Kafka
+internal import Telemetry
+internal import Terminal
+
+/// Builds the service and runs it with its HTTP side.
+struct BridgeRunner {
+    let settings: BridgeSettings
+    let logger: Logger
+    var listeners: [@Sendable ([Note]) -> Void] = []
+    /// Told the port of health and metrics once it listens.
+    var listening: @Sendable (UInt16) -> Void = { _ in }
+
+    func run(stop: AsyncStream<Int32>) async -> Int32 {
+        logger.info(
+            "campaign-bridge starts",
+            [
+                .version: .string(Process.version), .librdkafka: .string(LibraryVersion.string),
+                .replica: .string(settings.replica.name ?? ""),
+            ])
+        for text in LibraryVersion.limitations() { logger.warning("librdkafka's limits", [.limit: .string(text)]) }
+        let registry = MetricRegistry(prefix: "campaign_bridge")
+        let metrics = BridgeMetrics(registry: registry, mostConnections: settings.metrics.maximumAccounts)
+        ProcessMetrics.install(
+            in: registry, prefix: "campaign_bridge",
+            build: [("version", Process.version), ("librdkafka", LibraryVersion.string)])
+        let outages = OutageLog(logger: logger)
+        let stops = StopRequest()
+        let starting = StartingState()
+        let server: HTTPServer
+        do {
+            // Listening comes before anything else: probes get an answer while Kafka is away.
+            server = try HTTPServer(
+                settings: settings.server.http { text in logger.warning("http server", [.limit: .string(text)]) },
+                respond: { starting.router(registry).respond(to: $0) })
+        } catch {
+            logger.error("the HTTP listener cannot be opened", [.error: .error(error)])
+            return ExitCode.unreachable.rawValue
+        }
+        logger.info("listening", [.port: .int(server.port)])
+        listening(server.port)
+        return await withTaskGroup(of: Int32?.self, returning: Int32.self) { group in
+            group.addTask {
+                await server.run(); return nil
+            }
+            group.addTask {
+                for await _ in stop { stops.request() }
+                return nil
+            }
+            group.addTask { await self.serve(registry, metrics, outages, starting, stops) }
+            var code: Int32 = 0
+            for await result in group {
+                guard let result else { continue }
+                code = result
+                break
+            }
+            await server.stop(deadline: .seconds(2))
+            group.cancelAll()
+            return code
+        }
+    }
+
+    private func serve(
+        _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
+        _ stops: StopRequest
+    ) async -> Int32 {
+        do {
+            guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
+            let service = try BridgeService(
+                settings: settings, sourcePartitions: partitions, version: Process.version,
+                seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
+                listeners: listeners)
+            starting.set(service.health)
+            switch await service.run(stop: stops) {
+            case .drained: return ExitCode.fine.rawValue
+            case .drainDeadline: return ExitCode.partly.rawValue
+            case .twin(let text):
+                logger.error("twin", [.limit: .string(text)])
+                // Two replicas of one name must not fence each other as quickly as they can restart.
+                await wait(settings.replica.twinExitDelay)
+                return RunCommand.twin
+            case .failed(let text):
+                logger.error("campaign-bridge ends", [.limit: .string(text)])
+                return RunCommand.failed
+            }
+        } catch {
+            logger.error("campaign-bridge cannot start", [.error: .error(error)])
+            return ExitCode.usage.rawValue
+        }
+    }
+
+    /// The number of the source's partitions; asks until the broker answers. nil: told to stop.
+    private func sourcePartitions(_ outages: OutageLog, _ stops: StopRequest) async throws -> Int? {
+        let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(10)) { _ in }
+        let topic = settings.topics.source
+        let count = await withTaskGroup(of: Int?.self, returning: Int?.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    do throws(KafkaError) {
+                        if let found = try await admin.topics([topic])[topic], !found.partitions.isEmpty {
+                            outages.recovered("kafka-source")
+                            return found.partitions.count
+                        }
+                        outages.failed("kafka-source", [.limit: .string("topic \(topic) does not exist")])
+                    } catch {
+                        outages.failed("kafka-source", [.error: .error(error)])
+                    }
+                    await wait(.seconds(1))
+                }
+                return nil
+            }
+            group.addTask {
+                await stops.wait()
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        _ = await admin.close(deadline: .seconds(5))
+        return count
+    }
+
+    private func wait(_ duration: Duration) async {
+        do { try await Task.sleep(for: duration) } catch { return }
+    }
+}
+
+extension LogKey {
+    static let version = LogKey("version")
+    static let librdkafka = LogKey("librdkafka")
+    static let replica = LogKey("replica")
+    static let limit = LogKey("detail")
+    static let port = LogKey("port")
+}
