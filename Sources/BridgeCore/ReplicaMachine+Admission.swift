@@ -6,14 +6,18 @@ extension ReplicaMachine {
     /// Records of one partition, in their order. Those of a partition that is not owned are not taken: they come again.
     package mutating func admit(_ events: [DecodedRecord], partition number: Int32, at now: Moment) {
         guard let epoch = partitions[number]?.epoch, partitions[number]?.isOwned == true else { return }
+        var hasGap = false
         for event in events where event.record.offset >= partitions[number]?.position ?? .max {
             let offset = event.record.offset
+            if offset > partitions[number]?.position ?? 0 { hasGap = true }
             partitions[number]?.position = offset + 1
             partitions[number]?.order.append(offset)
             place(
                 makeRequest(event, at: now), RequestRef(partition: number, epoch: epoch, offset: offset),
                 at: now)
         }
+        // What retention has removed since the take-over asked for the partition's beginning.
+        if hasGap { adoptOrphans(number, at: now) }
     }
 
     /// The source partition ends at `offset`: behind transaction markers and compacted gaps that is more than the last

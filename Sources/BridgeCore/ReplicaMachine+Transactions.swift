@@ -153,6 +153,8 @@ extension ReplicaMachine {
             // What the tail has shown already will not be read again.
             for index in ended.seen where !isBroken(.tailOfUnknownCommitForgotten) {
                 let write = ended.plan.writes[index]
+                // A partition that was taken over since has read the ledger for itself, and further than this.
+                guard partitions[write.partition]?.epoch == write.ref.epoch else { continue }
                 partitions[write.partition]?.index.apply(write.hash, write.entry, key: write.key)
             }
             restart(at: now)

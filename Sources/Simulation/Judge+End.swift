@@ -28,14 +28,24 @@ extension Judge {
     }
 
     /// The records of each identity of a partition, without those that retention removed before anything was done.
+    /// Where those may have been in conflict with the rest, nothing can be said.
     private func identities(of partition: Int, _ world: World) -> [(identity: String, records: [Written])] {
         var order: [String] = []
         var groups: [String: [Written]] = [:]
-        for record in written[partition] where !isRemoved(record, world) || entered[place(record)] != nil {
+        var gone: [String: Set<UInt64>] = [:]
+        for record in written[partition] {
+            if isRemoved(record, world) && entered[place(record)] == nil {
+                gone[record.identity, default: []].insert(scope(record))
+                continue
+            }
             if groups[record.identity] == nil { order.append(record.identity) }
             groups[record.identity, default: []].append(record)
         }
-        return order.map { ($0, groups[$0] ?? []) }
+        return order.compactMap { identity in
+            guard let records = groups[identity] else { return nil }
+            if let scopes = gone[identity], !records.allSatisfy({ scopes == [scope($0)] }) { return nil }
+            return (identity, records)
+        }
     }
 
     /// The record of a group that has the identity's own result.

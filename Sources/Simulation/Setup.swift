@@ -72,7 +72,8 @@ struct Setup {
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
-        windowRecords = pick([2, 4, 10_000])
+        // A full window pauses its partition, for every account: P8 is about partitions that have room.
+        windowRecords = isAccountDead ? 10_000 : pick([2, 4, 10_000])
         apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
         holdDeadline = pick([5000, 45_000])
     }
