@@ -149,7 +149,7 @@ extension ReplicaMachine {
             if isBroken(.lateAnswerFitsAnyAttempt),
                 case .attempting(let attempt)? = partitions[number]?.index[hash]?.state
             {
-                (fitting.attempt, fitting.owner, fitting.startedAt) = (attempt.number, attempt.owner, attempt.startedAt)
+                (fitting.attempt, fitting.owner, fitting.serial) = (attempt.number, attempt.owner, attempt.serial)
             }
             partitions[number]?.index.apply(hash, fitting)
             if case .owned = stage { lateArrived(hash, partition: number, at: now) }

@@ -80,7 +80,7 @@ struct Judge {
         let identity = KeyHash(answer.identityKey, key: .fixed).hex
         let fitting = intents.keys.first {
             $0.identity == identity && $0.attempt.number == answer.attempt && $0.attempt.owner == answer.owner
-                && $0.attempt.startedAt == answer.startedAt
+                && $0.attempt.serial == answer.serial
         }
         if let fitting { lates[identity] = (fitting.attempt, now) }
     }
