@@ -49,16 +49,24 @@ extension ReplicaMachine {
     }
 
     /// A call has ended. Where its partition is not ours any more, the answer is handed to the owner (L3).
-    package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ report: AttemptReport, at now: Moment) {
+    package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ told: AttemptReport, at now: Moment) {
         guard var hand = inHand[hash], hand.attempt == attempt, hand.report == nil else { return }
         callsInFlight -= 1
+        var report = told
+        if case .refused(let refusal) = told.result, refusal.kind == .credentials,
+            now.wall + settings.connections[hand.account].clockLeeway >= attempt.tokenExpiry * 1000
+        {
+            // By the API's clock the token may have expired on its way: that says nothing of the credentials, and must
+            // not count towards a rejection (P4).
+            report.result = .notSent(cause: "token_expired")
+        }
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {
-            notes.append(.callEnded(note(request), attempt: attempt.number, report))
+            notes.append(.callEnded(note(request), attempt: attempt.number, told))
             settle(hand.ref, report, isHealthy: wasHealthy, at: now)
         } else if !writesOutcomes(of: hand.ref.partition) {
             handOver(hash, hand, report)
