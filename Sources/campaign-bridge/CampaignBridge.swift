@@ -35,6 +35,7 @@ struct CampaignBridge {
         switch command.path.last {
         case "run": await RunCommand(command).run()
         case "simulate": await SimulateCommand(command).run()
+        case "check": await CheckCommand(command).run()
         case "validate": await ValidateCommand(command).run()
         case "send": await SendCommand(command).run()
         case "demo": await DemoCommand(command).run()
