@@ -35,6 +35,7 @@ package final class BridgeService: Sendable {
     let admin: Admin
     let plain: Producer
     let observer: Observer
+    let tails = LedgerTails()
     let finish: AsyncStream<ServiceEnd>
     let finishSink: AsyncStream<ServiceEnd>.Continuation
 

@@ -33,11 +33,8 @@ extension ReplicaMachine {
         lanes.remove { $0.partition == number }
         guard isLost else { return }
         // Also those of a take-over that was not finished: the next owner would have to call them unknown.
-        for (hash, own) in uncalled where own.partition == number {
-            uncalled[hash] = nil
-            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
-        }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        handOverUncalled(number)
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             handOver(hash, hand, report)
         }
@@ -54,6 +51,7 @@ extension ReplicaMachine {
     private mutating func late(
         _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ attempt: Attempt, _ result: KnownResult
     ) {
+        if isBroken(.lateAnswerDropped) { return }
         lates.append(
             LateWrite(
                 partition: partition, hash: hash,
@@ -66,7 +64,7 @@ extension ReplicaMachine {
     /// After a take-over: hands whose outcome the ledger already tells are done.
     mutating func dropSettledHands(_ number: Int32) {
         guard let index = partitions[number]?.index else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             settleHand(hash, hand, report, index[hash]?.state)
         }
@@ -95,8 +93,17 @@ extension ReplicaMachine {
     /// Where this process will not write the outcomes of a partition any more, its answers go to whoever does.
     mutating func handOverIdle(_ number: Int32) {
         guard !writesOutcomes(of: number) else { return }
-        for (hash, hand) in inHand where hand.ref.partition == number {
+        for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
+        }
+        handOverUncalled(number)
+    }
+
+    /// Own intents that this process will not call any more.
+    private mutating func handOverUncalled(_ number: Int32) {
+        for (hash, own) in uncalled.inOrder where own.partition == number {
+            uncalled[hash] = nil
+            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
         }
     }
 
