@@ -24,6 +24,7 @@ extension ReplicaMachine {
     ) {
         groupIsStale = false
         for partition in list {
+            if isLost && isBroken(.lostPartitionIsKept) { continue }
             if isLost || partitions[partition]?.isOwned != true {
                 giveUp(partition)
             } else {
@@ -74,6 +75,7 @@ extension ReplicaMachine {
                 continue
             }
             clear(number, isLost: false)
+            if isBroken(.answersForgotten) { inHand = inHand.filter { $0.value.report == nil } }
             begin(number, at: now)
             partitions[number]?.index = old.index
             partitions[number]?.isTailing = old.isTailing
@@ -143,7 +145,13 @@ extension ReplicaMachine {
             }
         case .late(let late):
             let hash = KeyHash(late.identityKey, key: hashKey)
-            partitions[number]?.index.apply(hash, late)
+            var fitting = late
+            if isBroken(.lateAnswerFitsAnyAttempt),
+                case .attempting(let attempt)? = partitions[number]?.index[hash]?.state
+            {
+                (fitting.attempt, fitting.owner, fitting.serial) = (attempt.number, attempt.owner, attempt.serial)
+            }
+            partitions[number]?.index.apply(hash, fitting)
             if case .owned = stage { lateArrived(hash, partition: number, at: now) }
         case .other: break
         }
@@ -153,7 +161,9 @@ extension ReplicaMachine {
     package mutating func ledgerEnd(partition number: Int32, offset: Int64, at now: Moment) {
         guard let partition = partitions[number], partition.isTailing else { return }
         partitions[number]?.ledgerEnd = max(partition.ledgerEnd, offset)
-        if case .ledger(_, let mark) = partition.stage, offset >= mark { ledgerRead(number) }
+        if case .ledger(_, let mark) = partition.stage, offset >= mark || isBroken(.ledgerReadToFirstEnd) {
+            ledgerRead(number)
+        }
         decideDoubts(partition: number, at: now)
     }
 
@@ -253,6 +263,7 @@ extension ReplicaMachine {
     private mutating func late(
         _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ attempt: Attempt, _ result: KnownResult
     ) {
+        if isBroken(.lateAnswerDropped) { return }
         lates.append(
             LateWrite(
                 partition: partition, hash: hash,

@@ -129,7 +129,8 @@ connections:
         producer = Producer({"bootstrap.servers": self.servers, "message.max.bytes": 5000000})
         for record in records:
             failures = []
-            producer.produce(self.topic("source"), on_delivery=lambda error, _: error and failures.append(error), **record)
+            producer.produce(
+                self.topic("source"), on_delivery=lambda error, _: error and failures.append(error), **record)
             producer.poll(0)
         assert producer.flush(60) == 0
 

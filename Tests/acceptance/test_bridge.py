@@ -69,7 +69,8 @@ def test_a_record_that_cannot_be_called_becomes_a_dead_letter_with_its_bytes(bri
         ("invalid-encoding", {"key": b"k4", "value": b"\x00\x01"}),
         ("invalid-json", {"key": b"k5", "value": b'{"a":1,"a":2}'}),
         ("invalid-cloudevent", {"key": b"k6", "value": b"{}", "headers": [("ce_id", b"1")]}),
-        ("invalid-cloudevent", {"key": b"k7", "value": b"[]", "headers": [("content-type", b"application/cloudevents-batch+json")]}),
+        ("invalid-cloudevent",
+         {"key": b"k7", "value": b"[]", "headers": [("content-type", b"application/cloudevents-batch+json")]}),
         ("invalid-data", {"key": b"k8", "value": json.dumps({"streamId": STREAM}).encode()}),
         ("unknown-stream", {"key": b"k9", "value": json.dumps({"streamId": "st-other", "campaignId": "c"}).encode()}),
         ("invalid-data", {"key": b"k10", "value": json.dumps({"streamId": STREAM, "campaignId": "a/../b"}).encode()}),
@@ -131,7 +132,8 @@ def test_an_answer_that_is_lost_is_unknown_and_never_called_again(bridge):
     bridge.start_replica("r1")
     bridge.wait_outcomes(4)
     assert judge(bridge, events, {"cd-u-1", "cd-u-2"}) == ZERO
-    assert sorted(json.loads(message.value())["data"]["campaignId"] for message in bridge.dead()) == ["cd-u-1", "cd-u-2"]
+    campaigns = sorted(json.loads(message.value())["data"]["campaignId"] for message in bridge.dead())
+    assert campaigns == ["cd-u-1", "cd-u-2"]
     assert all(headers(message)["campaign-bridge-safe-to-replay"] == b"false" for message in bridge.dead())
 
 
