@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import struct
-import subprocess
 import threading
 import time
 
