@@ -85,6 +85,7 @@ struct RealBrokerTests {
     /// Names of their own for each run, so that runs side by side do not meet.
     private func ownSettings(_ simulator: KoreSimulator) -> BridgeSettings {
         var settings = DemoSettings.bridge(bootstrapServers: servers, baseURL: simulator.baseURL)
+        patient(&settings)
         let name = "service-test-\(UInt64.random(in: .min ... .max))"
         settings.kafka.bootstrapServers = servers.split(separator: ",").map(String.init)
         settings.group.id = name
