@@ -72,7 +72,7 @@ let tests: [Target] = [
     .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
-    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
+    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
 ]
 
 let package = Package(
