@@ -42,7 +42,7 @@ func rows(of document: String, below heading: String) throws -> [[String]] {
 }
 
 extension [Header] {
-    subscript(name: String) -> [UInt8]? { last { $0.name == Array(name.utf8) }?.value }
+    subscript(name: String) -> [UInt8]? { last { $0.name.elementsEqual(name.utf8) }?.value }
 
     func text(_ name: String) -> String? { self[name].flatMap { String(validating: $0, as: UTF8.self) } }
 }
