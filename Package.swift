@@ -75,7 +75,8 @@ let tests: [Target] = [
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
     // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
     .testTarget(
-        name: "ContractTests", dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
+        name: "ContractTests",
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
         exclude: ["test_contracts.py", "requests.json"]),
 ]
 
