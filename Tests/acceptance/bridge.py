@@ -127,12 +127,16 @@ connections:
     def produce(self, records: list) -> None:
         """Records as dictionaries of key, value, headers, partition."""
         producer = Producer({"bootstrap.servers": self.servers, "message.max.bytes": 5000000})
+        failures = []
+
+        def delivered(error, _):
+            if error:
+                failures.append(error)
+
         for record in records:
-            failures = []
-            producer.produce(
-                self.topic("source"), on_delivery=lambda error, _: error and failures.append(error), **record)
+            producer.produce(self.topic("source"), on_delivery=delivered, **record)
             producer.poll(0)
-        assert producer.flush(60) == 0
+        assert producer.flush(60) == 0 and not failures
 
     def produce_events(self, events: list) -> None:
         self.produce([{"key": item["data"]["campaignId"], "value": json.dumps(item),

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import struct
-import subprocess
 import threading
 import time
 
@@ -85,7 +84,7 @@ def test_a_record_that_cannot_be_called_becomes_a_dead_letter_with_its_bytes(bri
     bridge.wait_outcomes(len(cases))
     found = sorted(bridge.dead(), key=lambda message: int(headers(message)["campaign-bridge-source-offset"]))
     assert len(found) == len(cases)
-    for (reason, record), message in zip(cases, found):
+    for (reason, record), message in zip(cases, found, strict=True):
         got = headers(message)
         assert got["campaign-bridge-reason"].decode() == reason, record
         if "campaign-bridge-omitted" not in got:
