@@ -73,6 +73,11 @@ let tests: [Target] = [
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
+    // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
+    .testTarget(
+        name: "ContractTests",
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
+        exclude: ["test_contracts.py", "requests.json"]),
 ]
 
 let package = Package(
