@@ -30,14 +30,6 @@ struct SimulationTests {
     /// Histories that broke a promise once. Their course changes with the world; what they found is in the core's tests.
     private static let found: [UInt64] = [51, 95, 128, 164, 634, 960, 1567, 4752, 8956, 14_376, 14_573]
 
-    @Test("A world without trouble has no unknown outcome and no retry")
-    func calm() {
-        // A history whose trouble ends at once is the control: what the judge counts is not there by itself.
-        let report = Simulation.run(seed: 1) { _ in }
-        #expect(report.steps > 0)
-        #expect(report.coverage[.outcomeStarted] > 0)
-    }
-
     #if DELIBERATE_FAULTS
         @Test("Each rule that is broken on purpose is found", arguments: Simulation.faults)
         func deliberate(fault: String) {
