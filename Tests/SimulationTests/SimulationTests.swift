@@ -6,7 +6,7 @@ import Testing
 struct SimulationTests {
     @Test("No history breaks a promise, and every kind of event comes up")
     func promises() async {
-        let sum = await Simulation.run(first: 1, count: 3000, lanes: 2)
+        let sum = await Simulation.run(first: 1, count: 1000, lanes: 2)
         for report in sum.reports {
             Issue.record("make simulation HISTORIES=1 SEED=\(report.seed) TRACE=1: \(report.violations)")
         }
