@@ -96,6 +96,10 @@ extension World {
 
     private func stallReader(_ slot: Int) {
         guard let process = processes[slot] else { return }
+        stallReader(of: process)
+    }
+
+    func stallReader(of process: Process) {
         let time = between(2000, 60_000)
         count(.ledgerReaderStalled)
         story("replica \(process)'s reader of the ledger gets nothing for \(time) ms")
