@@ -196,7 +196,7 @@ extension ReplicaMachine {
     /// Begins the end of this process: no further intent, uncalled intents are released, calls in flight end.
     package mutating func beginDrain() {
         isDraining = true
-        for number in Array(partitions.keys) { handOverIdle(number) }
+        for number in numbers { handOverIdle(number) }
     }
 
     /// Whether everything that was under way is written.

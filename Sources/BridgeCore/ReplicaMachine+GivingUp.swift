@@ -33,7 +33,7 @@ extension ReplicaMachine {
         lanes.remove { $0.partition == number }
         guard isLost else { return }
         // Also those of a take-over that was not finished: the next owner would have to call them unknown.
-        handOverUncalled(number)
+        handOverUncalled(number, unmetOnly: false)
         for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             guard let report = hand.report else { continue }
             handOver(hash, hand, report)
@@ -75,7 +75,7 @@ extension ReplicaMachine {
         _ hash: KeyHash, _ hand: InHand, _ report: AttemptReport, _ state: LedgerEntry.State?
     ) {
         switch state {
-        case .attempting(let attempt)? where attempt == hand.attempt:
+        case .attempting(let attempt)? where attempt == hand.attempt && !isDraining:
             // Its record comes, or is found to be gone.
             break
         case .started?, .released?:
@@ -90,18 +90,21 @@ extension ReplicaMachine {
         }
     }
 
-    /// Where this process will not write the outcomes of a partition any more, its answers go to whoever does.
+    /// Where this process will not write the outcomes of a partition any more, its answers go to whoever does; while it
+    /// drains, also those whose record has not come yet.
     mutating func handOverIdle(_ number: Int32) {
-        guard !writesOutcomes(of: number) else { return }
+        guard isDraining || !writesOutcomes(of: number) else { return }
         for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
             if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
         }
-        handOverUncalled(number)
+        handOverUncalled(number, unmetOnly: writesOutcomes(of: number))
     }
 
     /// Own intents that this process will not call any more.
-    private mutating func handOverUncalled(_ number: Int32) {
+    private mutating func handOverUncalled(_ number: Int32, unmetOnly: Bool) {
         for (hash, own) in uncalled.inOrder where own.partition == number {
+            // One that a request of the window has is released by it.
+            if unmetOnly && partitions[number]?.leaders[hash] != nil { continue }
             uncalled[hash] = nil
             late(own.identityKey, hash, number, own.attempt, .released(.notSent))
         }

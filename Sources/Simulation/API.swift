@@ -76,6 +76,12 @@ extension Process {
             receive(after: world.between(200, 2000)) { self.write(late) }
             return
         }
+        // Now and then it comes while its reader gets nothing, until after the wait: what the mark is for (L3).
+        if world.setup.readerStalls > 0 && world.trouble(100) {
+            for case let reader? in world.processes where reader.ledgers[late.partition] != nil && reader !== self {
+                world.stallReader(of: reader)
+            }
+        }
         let delay = world.latency()
         if delay > 100 {
             world.count(.lateWriteDelayed)

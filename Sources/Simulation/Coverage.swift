@@ -8,7 +8,8 @@ package enum Happening: Int, CaseIterable, Sendable {
     case transactionCommitted, transactionAborted, transactionTimedOut, transactionFenced, transactionTooLarge
     case produceFailed, offsetsFailed, offsetsHung, illegalGeneration, commitAnswerLostDone, commitAnswerLostUndone
     case producerInitialised, initAbortedOpen
-    case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, offsetsLost, sourceMarker, sourceAborted
+    case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, ledgerReaderStalled, offsetsLost,
+        sourceMarker, sourceAborted
     case campaignStarted, answerLost, answerLate, tokenRefused, throttled, unavailable, foreignAnswer, doubtfulStarted
     case doubtfulNotStarted, rejectedByAPI, credentialsRefused, notSent, spoiledAnswer, apiOutage
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger

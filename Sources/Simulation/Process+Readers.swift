@@ -85,7 +85,11 @@ extension Process {
     }
 
     private func fetchLedger(_ partition: Int32, _ version: Int) {
-        world.after(world.latency()) { [self] in
+        world.after(max(world.latency(), ledgerStalledUntil - world.now)) { [self] in
+            guard ledgerStalledUntil <= world.now else {
+                fetchLedger(partition, version)
+                return
+            }
             guard state != .dead, let reader = ledgers[partition], reader.version == version else { return }
             let log = world.ledger[Int(partition)]
             var records: [LedgerRecord] = []

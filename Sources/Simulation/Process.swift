@@ -35,6 +35,7 @@ final class Process: CustomStringConvertible {
     var ledgers: [Int32: Reader] = [:]
     var sources: [Int32: Reader] = [:]
     var readings = 0
+    var ledgerStalledUntil: Int64 = 0
 
     // The producer.
     var producerEpoch: Int?

@@ -18,6 +18,8 @@ struct Setup {
     var rebalances: Int
     var outages: Int
     var compactions: Int
+    /// Times at which a replica's reader of the ledger gets nothing for a while.
+    var readerStalls: Int
     /// Times at which the source loses its oldest records, and the group its offsets.
     var retentions: Int
     var offsetLosses: Int
@@ -61,6 +63,7 @@ struct Setup {
         rebalances = pick([0, 0, 1, 3])
         outages = pick([0, 0, 1, 2])
         compactions = pick([0, 0, 1, 2])
+        readerStalls = pick([0, 0, 1, 3])
         retentions = pick([0, 0, 0, 0, 0, 1])
         offsetLosses = pick([0, 0, 0, 0, 0, 1])
         brokerFaults = pick([0, 0, 20, 120])

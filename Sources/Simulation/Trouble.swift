@@ -20,6 +20,7 @@ extension World {
         }
         times(setup.outages) { self.beginAPITrouble() }
         times(setup.compactions) { self.compact() }
+        times(setup.readerStalls) { self.stallReader(self.anySlot()) }
         times(setup.retentions) { self.retain() }
         times(setup.offsetLosses) { self.loseOffsets() }
     }
@@ -91,6 +92,18 @@ extension World {
         process.isCut = false
         story("replica \(process) hears the group again")
         process.heartbeat()
+    }
+
+    private func stallReader(_ slot: Int) {
+        guard let process = processes[slot] else { return }
+        stallReader(of: process)
+    }
+
+    func stallReader(of process: Process) {
+        let time = between(2000, 60_000)
+        count(.ledgerReaderStalled)
+        story("replica \(process)'s reader of the ledger gets nothing for \(time) ms")
+        process.ledgerStalledUntil = now + time
     }
 
     private func terminate(_ slot: Int) {

@@ -6,7 +6,7 @@ import Testing
 struct SimulationTests {
     @Test("No history breaks a promise, and every kind of event comes up")
     func promises() async {
-        let sum = await Simulation.run(first: 1, count: 3000, lanes: 2)
+        let sum = await Simulation.run(first: 1, count: 1000, lanes: 2)
         for report in sum.reports {
             Issue.record("make simulation HISTORIES=1 SEED=\(report.seed) TRACE=1: \(report.violations)")
         }
@@ -29,14 +29,6 @@ struct SimulationTests {
 
     /// Histories that broke a promise once. Their course changes with the world; what they found is in the core's tests.
     private static let found: [UInt64] = [51, 95, 128, 164, 634, 960, 1567, 4752, 8956, 14_376, 14_573]
-
-    @Test("A world without trouble has no unknown outcome and no retry")
-    func calm() {
-        // A history whose trouble ends at once is the control: what the judge counts is not there by itself.
-        let report = Simulation.run(seed: 1) { _ in }
-        #expect(report.steps > 0)
-        #expect(report.coverage[.outcomeStarted] > 0)
-    }
 
     #if DELIBERATE_FAULTS
         @Test("Each rule that is broken on purpose is found", arguments: Simulation.faults)
