@@ -47,6 +47,7 @@ extension BridgeService {
                     observer.take(statistics)
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
+                case .assignedManually: break
                 }
             }
         }
@@ -84,6 +85,9 @@ extension BridgeService {
 
     func ledgerLoop() async {
         let control = TopicPartition(settings.topics.control, 0)
+        var assignment = 0
+        // A batch that was taken before a partition's ledger began to be read anew still tells of the tail before.
+        func isStale(_ partition: Int32) -> Bool { tails.began(partition) > assignment }
         while true {
             let events = await reader.events()
             if events.isEmpty { return }
@@ -97,7 +101,7 @@ extension BridgeService {
                             records[start...].firstIndex {
                                 $0.partition != first.partition || $0.topic != first.topic
                             } ?? records.endIndex
-                        if first.topic == settings.topics.ledger {
+                        if first.topic == settings.topics.ledger && !isStale(first.partition) {
                             await engine.ledger(
                                 partition: first.partition,
                                 records[start..<end].map { LedgerWire.read(key: $0.key, value: $0.value) })
@@ -107,9 +111,10 @@ extension BridgeService {
                 case .endOfPartition(let partition, let offset):
                     if partition == control {
                         await engine.controlReadTo(offset)
-                    } else {
+                    } else if !isStale(partition.partition) {
                         await engine.ledgerEnd(partition: partition.partition, offset: offset)
                     }
+                case .assignedManually(let number): assignment = number
                 case .fatal(let error), .error(let error, _):
                     outages.failed("kafka-ledger", [.error: .error(error), .topic: .string(settings.topics.ledger)])
                 case .log(let level, let facility, let text):
@@ -129,7 +134,7 @@ extension BridgeService {
                 switch command {
                 case .step(.readLedger(let partition, _)):
                     tailed.insert(partition)
-                    await readLedgers(tailed)
+                    await readLedgers(tailed, new: partition)
                 case .step(.stop(let partition)):
                     guard tailed.remove(partition) != nil else { continue }
                     await readLedgers(tailed)
@@ -152,13 +157,14 @@ extension BridgeService {
         }
     }
 
-    private func readLedgers(_ partitions: Set<Int32>) async {
+    private func readLedgers(_ partitions: Set<Int32>, new: Int32? = nil) async {
+        let number = tails.next(beginning: new)
         var wanted: [(TopicPartition, offset: Consumer.Offset)] = partitions.sorted().map {
             (TopicPartition(settings.topics.ledger, $0), offset: .beginning)
         }
         wanted.append((TopicPartition(settings.topics.control, 0), offset: .beginning))
         do {
-            try await reader.assign(wanted)
+            try await reader.assign(wanted, number: number)
         } catch {
             finishSink.yield(.failed("the ledger cannot be read: \(error)"))
         }

@@ -35,6 +35,7 @@ package final class BridgeService: Sendable {
     let admin: Admin
     let plain: Producer
     let observer: Observer
+    let tails = LedgerTails()
     let finish: AsyncStream<ServiceEnd>
     let finishSink: AsyncStream<ServiceEnd>.Continuation
 
@@ -127,7 +128,7 @@ package final class BridgeService: Sendable {
         logger.info("draining: no further calls begin, calls under way end")
         let deadline = ContinuousClock.now.advanced(by: settings.shutdown.drainDeadline)
         await engine.beginDrain()
-        while ContinuousClock.now < deadline {
+        while !Task.isCancelled, ContinuousClock.now < deadline {
             if await engine.isDrained {
                 logger.info("drained")
                 return .drained

@@ -62,6 +62,10 @@ package struct CoreSettings: Sendable {
     /// How long a watermark that moved without a call may wait for its commit.
     package var offsetInterval: Int64 = 1000
 
+    #if DELIBERATE_FAULTS
+        package var deliberateFault: DeliberateFault?
+    #endif
+
     package init(connections: [Connection], sourcePartitions: Int, owner: String) {
         self.connections = connections
         self.sourcePartitions = sourcePartitions

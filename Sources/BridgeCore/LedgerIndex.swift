@@ -24,6 +24,9 @@ package struct LedgerIndex: Sendable {
     private var attempts: [KeyHash: (attempt: Attempt, key: [UInt8])] = [:]
     private var lates: [KeyHash: LateAnswer] = [:]
 
+    /// The highest source offset that an entry was written for; -1: none.
+    package private(set) var highestOffset: Int64 = -1
+
     package init() {
         slots = Array(repeating: 0, count: 1024)
     }
@@ -70,6 +73,7 @@ package struct LedgerIndex: Sendable {
     /// Takes in one entry, in the ledger's order. A started entry is final at every generation, a lower generation
     /// never replaces a higher one.
     package mutating func apply(_ hash: KeyHash, _ entry: LedgerEntry, key: [UInt8]) {
+        highestOffset = max(highestOffset, entry.sourceOffset)
         let place = find(hash)
         if let number = place.row {
             let old = rows[number]

@@ -6,14 +6,18 @@ extension ReplicaMachine {
     /// Records of one partition, in their order. Those of a partition that is not owned are not taken: they come again.
     package mutating func admit(_ events: [DecodedRecord], partition number: Int32, at now: Moment) {
         guard let epoch = partitions[number]?.epoch, partitions[number]?.isOwned == true else { return }
+        var hasGap = false
         for event in events where event.record.offset >= partitions[number]?.position ?? .max {
             let offset = event.record.offset
+            if offset > partitions[number]?.position ?? 0 { hasGap = true }
             partitions[number]?.position = offset + 1
             partitions[number]?.order.append(offset)
             place(
                 makeRequest(event, at: now), RequestRef(partition: number, epoch: epoch, offset: offset),
                 at: now)
         }
+        // What retention has removed since the take-over asked for the partition's beginning.
+        if hasGap { adoptOrphans(number, at: now) }
     }
 
     /// The source partition ends at `offset`: behind transaction markers and compacted gaps that is more than the last
@@ -44,7 +48,7 @@ extension ReplicaMachine {
         guard let time = event.record.timestamp, time >= 946_684_800_000,
             time <= now.wall + settings.maximumFutureTime
         else { return nil }
-        let oldest = time + settings.maximumAge
+        let oldest = isBroken(.ageIsIgnored) ? .max : time + settings.maximumAge
         guard case .success(let request) = event.content, let own = request.expiresAt else { return oldest }
         return min(own, oldest)
     }
@@ -54,7 +58,7 @@ extension ReplicaMachine {
         var request = new
         let known = note(request)
         // The partition itself is not taken out: changing it would copy its whole window for each record.
-        if let leader = partitions[ref.partition]?.leaders[request.hash] {
+        if let leader = partitions[ref.partition]?.leaders[request.hash], !isBroken(.repeatsGoBesideTheirLeader) {
             if partitions[ref.partition]?.requests[leader]?.scope == request.scope {
                 // L10: the lowest unfinished record of an identity leads, the others wait.
                 request.phase = .follower
@@ -68,6 +72,12 @@ extension ReplicaMachine {
         let entry = partitions[ref.partition]?.index[request.hash]
         if case .attempting? = entry?.state {} else { uncalled[request.hash] = nil }
         guard let entry else {
+            // The event that this one was in conflict with may be gone from the source, without an entry of its own.
+            if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, conflictIsDone(request, ref) {
+                notes.append(.alreadyFinished(known))
+                moved(ref.partition, at: now)
+                return
+            }
             insert(request, ref, leads: true)
             notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
             enter(ref, at: now)
@@ -78,6 +88,9 @@ extension ReplicaMachine {
             return
         }
         switch entry.state {
+        case .started where isBroken(.finishedIsDoneAgain), .deadLettered where isBroken(.deadLetterIsDoneAgain):
+            insert(request, ref, leads: true)
+            enter(ref, at: now)
         case .started, .deadLettered:
             // L4: met again at its own offset it is the very record that was finished, elsewhere it is a duplicate.
             if entry.sourceOffset == ref.offset {
@@ -104,7 +117,8 @@ extension ReplicaMachine {
         let place = EventIdentity.position(of: request.event.record)
         request.entryKey = place.key
         request.entryHash = KeyHash(place.key, key: hashKey)
-        if let entry = partitions[ref.partition]?.index[request.entryHash], entry.isTerminal {
+        let isDone = partitions[ref.partition]?.index[request.entryHash]?.isTerminal ?? false
+        if isDone || isBroken(.conflictIsSuppressed) {
             notes.append(.alreadyFinished(note(request)))
             moved(ref.partition, at: now)
             return
@@ -116,6 +130,11 @@ extension ReplicaMachine {
             deadLetter(
                 ref, .identityConflict, "an event of the same identity names another stream or campaign")
         }
+    }
+
+    private func conflictIsDone(_ request: Request, _ ref: RequestRef) -> Bool {
+        let place = EventIdentity.position(of: request.event.record)
+        return partitions[ref.partition]?.index[KeyHash(place.key, key: hashKey)]?.isTerminal ?? false
     }
 
     private mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {
@@ -172,7 +191,8 @@ extension ReplicaMachine {
     /// An open attempt of the ledger: ours and not yet called, ours and under way, or in doubt (L5, L6).
     private mutating func adopt(_ ref: RequestRef, _ attempt: Attempt, at now: Moment) {
         guard let request = request(ref) else { return }
-        if uncalled[request.entryHash]?.attempt == attempt {
+        let isOwn = uncalled[request.entryHash]?.attempt == attempt && !isBroken(.ownIntentIsInDoubt)
+        if isOwn || (isBroken(.everyOwnIntentIsCalled) && attempt.owner == settings.owner) {
             // L6: our own intent, provably not called. `nextCalls` looks at the token (L7).
             lanes.hold(request.entryHash, scope: request.scope)
             guard let account = request.account else {

@@ -13,7 +13,8 @@ extension ReplicaMachine {
             // L7: a call whose token has expired by our clock is not begun. P6: nor one whose event has expired while its
             // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
-            guard now.wall < attempt.tokenExpiry * 1000, now.wall < request.expiry, !isBusy, !isDraining,
+            guard now.wall < attempt.tokenExpiry * 1000,
+                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining,
                 partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
@@ -41,22 +42,31 @@ extension ReplicaMachine {
             call: StartCall(
                 connection: connection.name, streamID: content.streamID, campaignID: content.campaignID,
                 accountID: connection.accountID, attempt: Int(attempt.number), identityLabel: requestID,
-                issuedAt: attempt.startedAt / 1000, tokenExpiry: attempt.tokenExpiry,
+                issuedAt: attempt.startedAt / 1000,
+                tokenExpiry: isBroken(.tokenIsRenewed) ? attempt.tokenExpiry + 60 : attempt.tokenExpiry,
                 tokenID: "\(requestID)-\(attempt.number)-\(random.hex(bytes: 8))",
                 traceparent: TraceContext.child(of: content.traceparent, random: &random)))
     }
 
     /// A call has ended. Where its partition is not ours any more, the answer is handed to the owner (L3).
-    package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ report: AttemptReport, at now: Moment) {
+    package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ told: AttemptReport, at now: Moment) {
         guard var hand = inHand[hash], hand.attempt == attempt, hand.report == nil else { return }
         callsInFlight -= 1
+        var report = told
+        if case .refused(let refusal) = told.result, refusal.kind == .credentials,
+            now.wall + settings.connections[hand.account].clockLeeway >= attempt.tokenExpiry * 1000
+        {
+            // By the API's clock the token may have expired on its way: that says nothing of the credentials, and must
+            // not count towards a rejection (P4).
+            report.result = .notSent(cause: "token_expired")
+        }
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {
-            notes.append(.callEnded(note(request), attempt: attempt.number, report))
+            notes.append(.callEnded(note(request), attempt: attempt.number, told))
             settle(hand.ref, report, isHealthy: wasHealthy, at: now)
         } else if !writesOutcomes(of: hand.ref.partition) {
             handOver(hash, hand, report)
@@ -91,6 +101,9 @@ extension ReplicaMachine {
                 opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: true)
             }
         }
+        if opened && isBroken(.oneAccountStopsAll) {
+            for index in lanes.accounts.indices { lanes.accounts[index].pausedUntil = .max }
+        }
         if opened { notes.append(.circuitOpened(connection: account)) }
         if wasOpen && lanes.accounts[account].circuit.openUntil == nil {
             notes.append(.circuitClosed(connection: account))
@@ -114,11 +127,14 @@ extension ReplicaMachine {
         switch report.result {
         case .started(let answer): finish(ref, .started(answer, evidence: .answer))
         case .rejected(let rejection): reject(ref, rejection)
+        case .unknown where isBroken(.unknownIsTriedAgain): release(ref, attempt, .refused, delay: backOff(ref))
         case .unknown(let cause, _): doubt(ref, attempt, cause: cause, seen: now)
         case .notSent(let cause):
             release(ref, attempt, .notSent, delay: cause == "token_expired" ? 0 : backOff(ref))
         case .refused(let refusal):
             switch refusal.kind {
+            case .throttled where isBroken(.throttledIsRejected):
+                reject(ref, Rejection(status: refusal.status, message: refusal.message))
             case .throttled: release(ref, attempt, .refused, delay: 0)
             case .unavailable: release(ref, attempt, .refused, delay: backOff(ref))
             case .credentials:
@@ -126,6 +142,11 @@ extension ReplicaMachine {
                 partitions[ref.partition]?.requests[ref.offset]?.credentialRefusals += 1
                 if request.credentialRefusals >= 1 {
                     reject(ref, Rejection(status: refusal.status, message: refusal.message))
+                } else if isBroken(.freshTokenWithoutIntent) {
+                    inHand[request.entryHash] = nil
+                    setPhase(ref, .ready(attempt))
+                    ready.append(ref)
+                    readyCount += 1
                 } else {
                     release(ref, attempt, .credentials, delay: 0)
                 }

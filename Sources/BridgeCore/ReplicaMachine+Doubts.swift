@@ -11,9 +11,10 @@ extension ReplicaMachine {
         let expiry = attempt.tokenExpiry * 1000
         let lifetime = min(max(0, expiry - attempt.startedAt), 3_600_000)
         let remaining = attempt.owner == settings.owner ? max(0, expiry - seen.wall) : lifetime
-        let doubt = Doubt(
+        var doubt = Doubt(
             attempt: attempt, cause: cause, untilWall: expiry + grace,
             untilMonotonic: seen.monotonic + min(remaining, lifetime) + grace)
+        if isBroken(.leaseIsNotWaitedFor) { (doubt.untilWall, doubt.untilMonotonic) = (seen.wall, seen.monotonic) }
         lanes.hold(request.entryHash, scope: request.scope)
         setPhase(ref, .inDoubt(doubt))
         timers.add(ref, at: doubt.untilMonotonic)
@@ -68,7 +69,8 @@ extension ReplicaMachine {
         guard let partition = partitions[number], partition.isOwned, !partition.deciding.isEmpty else { return }
         for offset in partition.deciding.sorted() {
             guard case .inDoubt(let doubt)? = partition.requests[offset]?.phase,
-                case .tailing(let mark) = doubt.step, partition.ledgerEnd >= mark
+                case .tailing(let mark) = doubt.step,
+                partition.ledgerEnd >= mark || isBroken(.doubtDecidedBeforeMark)
             else { continue }
             partitions[number]?.deciding.remove(offset)
             let ref = RequestRef(partition: number, epoch: partition.epoch, offset: offset)

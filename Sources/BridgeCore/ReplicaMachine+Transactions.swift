@@ -15,6 +15,11 @@ extension ReplicaMachine {
         addIntents(to: &plan, at: now)
         // L2: the offsets of every partition with a write are the fence, moved or not.
         for write in plan.writes where plan.offsets[write.partition] == nil {
+            if isBroken(.fenceOnlyWhenMoved),
+                partitions[write.partition]?.watermark(with: plan.id) == partitions[write.partition]?.committed
+            {
+                continue
+            }
             plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
         }
         for number in numbers where plan.offsets[number] == nil {
@@ -35,12 +40,14 @@ extension ReplicaMachine {
         for number in plan.offsets.keys { epochs[number] = partitions[number]?.epoch }
         let places = Dictionary(
             plan.writes.enumerated().map { ($0.element.hash, $0.offset) }, uniquingKeysWith: { $1 })
+        if isBroken(.offsetsNotSent) && !plan.writes.isEmpty { plan.offsets = [:] }
         open = OpenTransaction(plan: plan, epochs: epochs, places: places)
         return plan
     }
 
     /// L1: whether the assignment that the transaction is bound to still holds. Asked before the offsets are sent.
     package func mayStillCommit(_ id: Int) -> Bool {
+        if isBroken(.assignmentRenewed) { return true }
         guard let open, open.plan.id == id, open.plan.assignment == assignment, !groupIsStale else { return false }
         return open.epochs.allSatisfy { partitions[$0.key]?.epoch == $0.value }
     }
@@ -89,7 +96,7 @@ extension ReplicaMachine {
                 lanes.withdraw(account: next.account)
                 continue
             }
-            guard now.wall < request.expiry else {
+            guard now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly) else {
                 lanes.withdraw(account: next.account)
                 expire(ref)
                 continue
@@ -105,6 +112,11 @@ extension ReplicaMachine {
             uncalled[request.entryHash] = Uncalled(
                 partition: ref.partition, identityKey: request.entryKey, attempt: attempt)
             plan.writes.append(write(ref, request, .attempting(attempt), nil))
+            if isBroken(.callBeforeCommit) {
+                setPhase(ref, .ready(attempt))
+                ready.append(ref)
+                readyCount += 1
+            }
             intents += 1
         }
     }
@@ -131,10 +143,18 @@ extension ReplicaMachine {
                 }
             }
             for write in ended.plan.writes.reversed() { aborted(write, at: now) }
+        case .lost where isBroken(.unknownCommitIsAborted):
+            isProducerReady = false
+            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
+        case .lost where isBroken(.unknownCommitIsCommitted):
+            isProducerReady = false
+            for write in ended.plan.writes { committed(write, at: now) }
         case .lost:
             // What the tail has shown already will not be read again.
-            for index in ended.seen {
+            for index in ended.seen where !isBroken(.tailOfUnknownCommitForgotten) {
                 let write = ended.plan.writes[index]
+                // A partition that was taken over since has read the ledger for itself, and further than this.
+                guard partitions[write.partition]?.epoch == write.ref.epoch else { continue }
                 partitions[write.partition]?.index.apply(write.hash, write.entry, key: write.key)
             }
             restart(at: now)
@@ -219,7 +239,7 @@ extension ReplicaMachine {
     /// Now and then: what waits in a lane or between attempts past its expiry is finished, also while its account is
     /// paused.
     private mutating func expireWaiting(at now: Moment) {
-        guard now.monotonic - sweptAt >= 1000 else { return }
+        guard now.monotonic - sweptAt >= 1000, !isBroken(.expiryIsCheckedOnceOnly) else { return }
         sweptAt = now.monotonic
         var expired: Set<RequestRef> = []
         for number in numbers {

@@ -5,8 +5,8 @@
 /// fact and at `wake`. The path of a record: admit (Admission) -> lane (Lanes) -> intent (Transactions) -> call (Calls)
 /// -> outcome (Calls, Doubts) -> transaction (Transactions) -> watermark.
 ///
-/// Where each rule of the ledger stands: L1 `mayStillCommit`; L2 `nextTransaction`; L3 `callEnded`, `ledger`; L4, L10
-/// `place`; L5 `restart`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
+/// Where each rule of the ledger stands: L1 `mayStillCommit`; L2 `nextTransaction`; L3 `callEnded`, `handOver`,
+/// `lateArrived`; L4, L10 `place`; L5 `restart`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
 package struct ReplicaMachine: ~Copyable {
     let settings: CoreSettings
     let retry: RetryPolicy

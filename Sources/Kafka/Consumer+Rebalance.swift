@@ -116,7 +116,7 @@ extension Consumer {
     /// offset is named; the others begin at theirs.
     ///
     /// - Throws: where the library refuses a partition; what was named before it stays.
-    package func assign(_ wanted: [(TopicPartition, offset: Offset)]) throws {
+    package func assign(_ wanted: [(TopicPartition, offset: Offset)], number: Int = 0) throws {
         let client = try open()
         let names = Set(wanted.map(\.0))
         let gone = partitions.keys.filter { !names.contains($0) }
@@ -126,6 +126,7 @@ extension Consumer {
             let list = PartitionList(gone)
             if let error = KafkaError.take(rd_kafka_incremental_unassign(client, list.pointer)) { throw error }
         }
+        mailbox.add(.assignedManually(number: number))
         let new = wanted.filter { partitions[$0.0] == nil }
         guard !new.isEmpty else { return }
         for (partition, _) in new {

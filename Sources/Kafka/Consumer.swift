@@ -17,6 +17,9 @@ package actor Consumer {
         case records([Record])
         /// The reader stands at the end of a partition, as its isolation level sees it. May come more than once.
         case endOfPartition(TopicPartition, offset: Int64)
+        /// The list of `assign` with this number is in force: what comes later of a partition that it added belongs to
+        /// that addition, and not to an earlier one.
+        case assignedManually(number: Int)
         /// These partitions were assigned, each standing still until `start`. Without metadata the membership was lost
         /// again meanwhile, and another rebalance event follows. A held revoke of a lower number is over.
         case assigned(number: Int, [TopicPartition], GroupMetadata?)

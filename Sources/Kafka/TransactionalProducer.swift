@@ -101,6 +101,18 @@ package actor TransactionalProducer {
             { await self.run(work, mayStillCommit) })
     }
 
+    /// Writes the records in a transaction that is aborted, to learn whether they could be written: no `read_committed`
+    /// consumer ever sees them. nil: they could.
+    package nonisolated func rehearse(_ records: [OutgoingRecord]) async -> KafkaError? {
+        await bounded(
+            by: timeouts.transaction + timeouts.watchdogMargin,
+            late: {
+                self.isLost.store(true, ordering: .sequentiallyConsistent)
+                return KafkaError(.timedOut, "the transaction hangs in the library past every timeout")
+            },
+            { await self.writeAndAbort(records) })
+    }
+
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
     package nonisolated func close(deadline: Duration) async -> Bool {
         if isLost.load(ordering: .sequentiallyConsistent) { return false }
@@ -114,6 +126,15 @@ package actor TransactionalProducer {
     }
 
     // MARK: - On the thread
+
+    private func writeAndAbort(_ records: [OutgoingRecord]) -> KafkaError? {
+        let end = ContinuousClock.now.advanced(by: timeouts.transaction)
+        switch begin(until: end) ?? write(records, until: end) ?? abort(nil, until: end) {
+        case .committed: return nil
+        case .aborted(let error, _): return error
+        case .lost(let error): return error
+        }
+    }
 
     private func run(_ work: Work, _ mayStillCommit: @Sendable () async -> Bool) async -> Result {
         let end = ContinuousClock.now.advanced(by: timeouts.transaction)

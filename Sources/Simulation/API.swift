@@ -9,11 +9,13 @@ enum APITrouble: CaseIterable {
 final class Exchange {
     let order: CallOrder
     let process: Process
+    let began: Int64
     var isOver = false
 
     init(order: CallOrder, process: Process) {
         self.order = order
         self.process = process
+        began = process.world.now
     }
 }
 
@@ -55,6 +57,7 @@ extension Process {
             return
         }
         exchange.isOver = true
+        if exchange.began <= lostAt { world.count(.ruleL5AnswerKept) }
         let call = exchange.order.call
         world.story("\(self) has the answer for \(name(exchange.order)): \(String(describing: result).prefix(90))")
         if case .unknown = result { world.judge.ambiguous(call.identityLabel) }
@@ -82,6 +85,7 @@ extension Process {
             let key = LedgerWire.key(late.answer)
             let record = LedgerWire.read(key: key, value: LedgerWire.value(late.answer))
             world.ledger[Int(late.partition)].append(.ledger(key: key, record))
+            world.judge.late(late.answer, at: world.now)
             world.ledgerChanged(Int(late.partition))
             receive(after: world.latency()) { self.latesUnderWay -= 1 }
         }

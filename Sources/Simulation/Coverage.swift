@@ -8,13 +8,13 @@ package enum Happening: Int, CaseIterable, Sendable {
     case transactionCommitted, transactionAborted, transactionTimedOut, transactionFenced, transactionTooLarge
     case produceFailed, offsetsFailed, offsetsHung, illegalGeneration, commitAnswerLostDone, commitAnswerLostUndone
     case producerInitialised, initAbortedOpen
-    case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceMarker, sourceAborted
+    case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, offsetsLost, sourceMarker, sourceAborted
     case campaignStarted, answerLost, answerLate, tokenRefused, throttled, unavailable, foreignAnswer, doubtfulStarted
     case doubtfulNotStarted, rejectedByAPI, credentialsRefused, notSent, spoiledAnswer, apiOutage
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger
     // What the core was seen to do.
     case ruleL1Aborted, ruleL2Fence, ruleL3Written, ruleL3Used, ruleL4AlreadyFinished, ruleL5TakenOverAnew
-    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7TokenTooOld, ruleL8Expired, ruleL10Suppressed
+    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7NotBegun, ruleL8Expired, ruleL10Suppressed
     case ruleL10Conflict, ruleL11Blocked
     case doubt, doubtDecided, outcomeStarted, outcomeDeadLetter, retried, circuitOpened, accountPaused, paused
     case invalidRecord, watermarkBehindMarker

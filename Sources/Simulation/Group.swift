@@ -138,6 +138,7 @@ extension World {
             group.members[index].assigned =
                 setup.isCooperative ? wanted.filter { owner[$0] == nil || owner[$0] == id } : wanted
             let assigned = group.members[index].assigned
+            story("generation \(generation): \(assigned) for replica \(process)")
             process.receiveGroup(after: latency()) {
                 process.synced(member: id, generation: generation, assigned)
             }

@@ -16,19 +16,25 @@ struct Judge {
     }
 
     private(set) var violations: [String] = []
-    private let setup: Setup
+    let setup: Setup
     /// Instances that the API has started, by identity.
-    private var started: [String: [String]] = [:]
+    private(set) var started: [String: [String]] = [:]
     var rejected: Set<String> = []
     /// Answers 401 or 403 by identity.
     var refusals: [String: Int] = [:]
-    private var doubtful: Set<String> = []
+    private(set) var doubtful: Set<String> = []
     private var intents: [IntentKey: Int] = [:]
+    /// The last attempt of each identity that was committed, and the last late answer.
+    private var lastAttempt: [String: Attempt] = [:]
+    private var lates: [String: (attempt: Attempt, at: Int64)] = [:]
+    /// The last entry that was committed for each record, by partition and offset.
+    private var entries: [Int: [(identity: String, place: [Int64], state: LedgerEntry.State)]] = [:]
+    private(set) var entered: [[Int64]: LedgerEntry.State] = [:]
     private var identities: [String: Set<String>] = [:]
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
-    private var first: [String: Written] = [:]
+    private var expiries: [String: Int64] = [:]
     private var names: [String: String] = [:]
 
     init(setup: Setup) {
@@ -46,16 +52,37 @@ struct Judge {
         if case .success(let request) = event.content, let own = request.expiresAt { expiry = min(expiry, own) }
         let record = Written(event: event, identity: identity, expiry: expiry)
         written[Int(event.record.partition)].append(record)
-        if first[identity] == nil { first[identity] = record }
+        // The first record of an identity leads; where it may have been removed, a later one.
+        expiries[identity] = setup.retentions == 0 ? expiries[identity] ?? expiry : max(expiries[identity] ?? 0, expiry)
         names[identity] = event.identity.eventID
     }
 
     mutating func wrote(_ write: LedgerWrite, transaction: Int, owner: String) {
-        guard case .attempting(let attempt) = write.entry.state else { return }
         let identity = KeyHash(write.key, key: .fixed).hex
+        entries[transaction, default: []].append(
+            (identity, [Int64(write.partition), write.entry.sourceOffset], write.entry.state))
+        if case .deadLettered(.outcomeUnknown, _) = write.entry.state, let late = lates[identity] {
+            // It was there before the lease had ended, by any clock: the wait must have shown it.
+            if late.attempt == lastAttempt[identity],
+                late.at < late.attempt.tokenExpiry * 1000 + 10_000 - 2 * Setup.maximumSkew
+            {
+                violation("P3", "\(name(identity)) is called unknown, though a late answer stands in the ledger")
+            }
+        }
+        guard case .attempting(let attempt) = write.entry.state else { return }
         intents[IntentKey(identity: identity, attempt: attempt)] = transaction
         identities[owner, default: []].insert(identity)
         if troubled.contains(owner) { doubtful.insert(identity) }
+    }
+
+    /// A late answer has reached the ledger.
+    mutating func late(_ answer: LateAnswer, at now: Int64) {
+        let identity = KeyHash(answer.identityKey, key: .fixed).hex
+        let fitting = intents.keys.first {
+            $0.identity == identity && $0.attempt.number == answer.attempt && $0.attempt.owner == answer.owner
+                && $0.attempt.serial == answer.serial
+        }
+        if let fitting { lates[identity] = (fitting.attempt, now) }
     }
 
     /// From here on the outcome of what this process has under way may really be unknown.
@@ -81,8 +108,15 @@ struct Judge {
         if order.call.tokenExpiry != order.attempt.tokenExpiry {
             violation("P1", "\(text): the token is not the recorded one")
         }
-        if let record = first[identity], now.wall >= record.expiry {
-            violation("P6", "\(text) is called \(now.wall - record.expiry) ms after its expiry")
+        if let expiry = expiries[identity], now.wall >= expiry {
+            violation("P6", "\(text) is called \(now.wall - expiry) ms after its expiry")
+        }
+    }
+
+    func wasCalled(_ key: [UInt8], number: Int32, owner: String) -> Bool {
+        let identity = KeyHash(key, key: .fixed).hex
+        return calls.contains {
+            $0.identity == identity && $0.attempt.number == number && $0.attempt.owner == owner
         }
     }
 
@@ -95,6 +129,10 @@ struct Judge {
 
     /// A transaction that holds results is decided: no event may have two of them.
     mutating func committed(_ transaction: Transaction, _ world: World) {
+        for (identity, place, state) in entries.removeValue(forKey: transaction.id) ?? [] {
+            entered[place] = state
+            if case .attempting(let attempt) = state { lastAttempt[identity] = attempt }
+        }
         var seen: Set<[Int64]> = []
         for item in world.results.items {
             guard case .result(let result) = item.content, world.isVisible(item) else { continue }
@@ -111,121 +149,4 @@ struct Judge {
 
     func name(_ identity: String) -> String { names[identity] ?? identity }
     func name(_ key: [UInt8]) -> String { name(KeyHash(key, key: .fixed).hex) }
-
-    // MARK: - The end
-
-    private func results(_ world: World) -> [[Int64]: [ResultWrite]] {
-        var found: [[Int64]: [ResultWrite]] = [:]
-        for item in world.results.items {
-            guard case .result(let result) = item.content, world.isVisible(item) else { continue }
-            found[[Int64(result.event.record.partition), result.event.record.offset], default: []].append(result)
-        }
-        return found
-    }
-
-    /// Whether every identity's first record has its result.
-    func hasAllOutcomes(_ world: World) -> Bool {
-        let found = results(world)
-        for partition in written.indices where partition < world.ledger.count {
-            var seen: Set<String> = []
-            for record in written[partition] where seen.insert(record.identity).inserted {
-                if found[[Int64(partition), record.event.record.offset]] == nil { return false }
-            }
-        }
-        return true
-    }
-
-    mutating func close(_ world: World) {
-        let found = results(world)
-        for partition in written.indices where partition < world.ledger.count {
-            if let committed = world.group.committed[Int32(partition)] ?? (world.source[partition].high == 0 ? 0 : nil)
-            {
-                if committed != world.source[partition].high {
-                    violation("P2", "partition \(partition) stands at \(committed) of \(world.source[partition].high)")
-                }
-            } else {
-                violation("P2", "partition \(partition) has no committed offset")
-            }
-            var leaders: [String: Written] = [:]
-            for record in written[partition] {
-                let results = found[[Int64(partition), record.event.record.offset]] ?? []
-                let text = "\(name(record.identity)) at \(partition)@\(record.event.record.offset)"
-                if let leader = leaders[record.identity] {
-                    closeLater(record, leader, results, text)
-                } else {
-                    leaders[record.identity] = record
-                    if let result = results.first {
-                        closeFirst(record, result, text, world)
-                    } else {
-                        violation("P2", "\(text) has no outcome")
-                    }
-                }
-            }
-        }
-    }
-
-    /// A record whose identity was there before: suppressed, or a conflict.
-    private mutating func closeLater(_ record: Written, _ leader: Written, _ results: [ResultWrite], _ text: String) {
-        if scope(record) == scope(leader) {
-            if !results.isEmpty { violation("P2", "the repeat \(text) has a result") }
-            return
-        }
-        guard case .deadLetter(let reason, _, _)? = results.first?.outcome else {
-            violation("P2", "\(text) names another campaign and has no dead letter")
-            return
-        }
-        if case .failure(let fault) = record.event.content {
-            if reason != fault.reason { violation("P2", "\(text) ended as \(reason), not \(fault.reason)") }
-        } else if reason != .identityConflict {
-            violation("P2", "\(text) ended as \(reason), not as a conflict")
-        }
-    }
-
-    private func scope(_ record: Written) -> UInt64 {
-        if case .success(let request) = record.event.content { return request.scope }
-        return 0
-    }
-
-    private mutating func closeFirst(_ record: Written, _ result: ResultWrite, _ text: String, _ world: World) {
-        let instances = started[record.identity] ?? []
-        switch result.outcome {
-        case .started(let answer, _):
-            if instances.isEmpty || answer.instanceID != instances[0] {
-                violation("P3", "\(text) is told as started, instance \(answer.instanceID ?? "-"), API: \(instances)")
-            }
-        case .deadLetter(let reason, _, _):
-            if reason.isSafeToReplay && !instances.isEmpty {
-                violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
-            }
-            if let fault = unjustified(reason, record, world) { violation(fault, "\(text) ended as \(reason)") }
-        }
-    }
-
-    /// Which promise a dead letter breaks that nothing in the world justifies.
-    private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
-        switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) ? nil : "P3"
-        case .expired: world.now + Setup.maximumSkew >= record.expiry ? nil : "P4"
-        case .rejected:
-            rejected.contains(record.identity) || refusals[record.identity, default: 0] > 0 || world.hasSeenForeign
-                ? nil : "P4"
-        case .unusableTime: (record.event.record.timestamp ?? -1) < 0 ? nil : "P4"
-        case .unknownStream, .accountMismatch: setup.isPlain(record.event) ? "P4" : nil
-        case .identityConflict: "P2"
-        default:
-            if case .failure(let fault) = record.event.content, fault.reason == reason { nil } else { "P4" }
-        }
-    }
-}
-
-extension Setup {
-    /// Whether an event names a stream that is configured, and no foreign account.
-    func isPlain(_ event: DecodedRecord) -> Bool {
-        guard case .success(let request) = event.content else { return false }
-        return ["st-one", "st-two"].contains(request.streamID) && request.accountID == nil
-    }
-}
-
-extension World {
-    var hasSeenForeign: Bool { coverage[.foreignAnswer] >= 2 }
 }

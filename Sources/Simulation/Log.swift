@@ -19,6 +19,8 @@ struct LogItem {
 /// One partition of one topic. Offsets are indexes.
 struct Log {
     private(set) var items: [LogItem] = []
+    /// What lies below was removed by retention.
+    var low: Int64 = 0
     /// First offset of each transaction that has no marker here yet.
     private var open: [Int: Int64] = [:]
 

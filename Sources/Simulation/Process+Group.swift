@@ -78,18 +78,19 @@ extension Process {
         rebalances += 1
         world.count(.revokeHeld)
         world.story("\(self) is to give up \(partitions)")
-        held = HeldRevoke(number: rebalances, partitions: partitions, added: added, generation: generation)
-        for partition in partitions { sources[partition] = nil }
         let now = moment
-        machine.revoked(
-            number: rebalances, partitions: partitions, isLost: false,
-            deadline: now.monotonic + world.setup.holdDeadline, at: now)
+        let deadline = now.monotonic + world.setup.holdDeadline
+        held = HeldRevoke(
+            number: rebalances, partitions: partitions, added: added, generation: generation, deadline: deadline)
+        for partition in partitions { sources[partition] = nil }
+        machine.revoked(number: rebalances, partitions: partitions, isLost: false, deadline: deadline, at: now)
     }
 
     /// The machine lets go of a held revoke. One that was overtaken is not answered.
     func finishRevoke(_ number: Int) {
         guard let revoke = held, revoke.number == number else { return }
         held = nil
+        if moment.monotonic >= revoke.deadline { world.count(.revokeTimedOut) }
         owned.removeAll { revoke.partitions.contains($0) }
         world.story("\(self) gives up \(revoke.partitions)")
         if !revoke.added.isEmpty, let member = memberID {

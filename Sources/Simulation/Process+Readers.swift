@@ -44,17 +44,25 @@ extension Process {
     private func askMarks(_ partition: Int32, _ epoch: Int) {
         world.after(world.latency()) { [self] in
             guard Int(partition) < world.ledger.count else {
+                world.count(.partitionWithoutLedger)
                 receive(after: world.latency()) {
                     self.machine.takeOverFailed(partition: partition, epoch: epoch, "no ledger partition")
                 }
                 return
             }
-            let marks = PartitionMarks(
-                ledgerLow: 0, ledgerHigh: world.ledger[Int(partition)].high, sourceLow: 0,
-                sourceHigh: world.source[Int(partition)].high)
+            var marks = PartitionMarks(
+                ledgerLow: 0, ledgerHigh: world.ledger[Int(partition)].high,
+                sourceLow: world.source[Int(partition)].low, sourceHigh: world.source[Int(partition)].high)
             if world.ledger[Int(partition)].stable < marks.ledgerHigh { world.count(.endBeforeMark) }
+            #if DELIBERATE_FAULTS
+                // What a read_committed client would be told.
+                if world.setup.fault == .ledgerReadToStableEnd {
+                    marks.ledgerHigh = world.ledger[Int(partition)].stable
+                }
+            #endif
+            let answer = marks
             receive(after: world.latency()) { [self] in
-                machine.marks(partition: partition, epoch: epoch, marks, at: moment)
+                machine.marks(partition: partition, epoch: epoch, answer, at: moment)
             }
         }
     }
@@ -132,7 +140,7 @@ extension Process {
             guard state != .dead, let reader = sources[partition], reader.version == version else { return }
             let log = world.source[Int(partition)]
             var events: [DecodedRecord] = []
-            var offset = reader.position
+            var offset = max(reader.position, log.low)
             while offset < log.high, events.count < 3 {
                 if case .source(let event) = log[offset].content { events.append(event) }
                 offset += 1

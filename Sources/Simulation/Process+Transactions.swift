@@ -64,8 +64,17 @@ extension Process {
         receive(after: world.latency()) { self.flushed(plan, group, epoch) }
     }
 
-    private func flushed(_ plan: TransactionPlan, _ group: GroupMetadata, _ epoch: Int) {
+    private func flushed(_ plan: TransactionPlan, _ taken: GroupMetadata, _ epoch: Int) {
         guard openPlan == plan.id else { return }
+        var group = taken
+        #if DELIBERATE_FAULTS
+            // The driver's half of this fault: the metadata of whatever assignment holds now.
+            if world.setup.fault == .assignmentRenewed, let newest = metadata.values.first { group = newest }
+        #endif
+        send(plan, group, epoch)
+    }
+
+    private func send(_ plan: TransactionPlan, _ group: GroupMetadata, _ epoch: Int) {
         guard machine.mayStillCommit(plan.id) else {
             world.count(.ruleL1Aborted)
             abort(plan, epoch, isStale: false)
@@ -154,6 +163,7 @@ extension Process {
             if case .attempting(let attempt) = write.entry.state { lostIntents.insert(attempt) }
         }
         openPlan = nil
+        lostAt = world.now
         machine.transactionEnded(plan.id, .lost, at: moment)
         initialiseProducer()
     }

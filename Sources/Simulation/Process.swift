@@ -40,6 +40,8 @@ final class Process: CustomStringConvertible {
     var openPlan: Int?
     var latesUnderWay = 0
     /// Attempts whose intent was in a transaction that was lost (for coverage of L6).
+    /// When a transaction was lost last, and calls begun before it (for coverage of L5).
+    var lostAt: Int64 = -1
     var lostIntents: Set<Attempt> = []
 
     struct HeldRevoke {
@@ -47,6 +49,7 @@ final class Process: CustomStringConvertible {
         var partitions: [Int32]
         var added: [Int32]
         var generation: Int
+        var deadline: Int64
     }
 
     struct Reader {

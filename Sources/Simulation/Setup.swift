@@ -18,6 +18,9 @@ struct Setup {
     var rebalances: Int
     var outages: Int
     var compactions: Int
+    /// Times at which the source loses its oldest records, and the group its offsets.
+    var retentions: Int
+    var offsetLosses: Int
     /// In thousand.
     var brokerFaults: Int
     var callFaults: Int
@@ -33,6 +36,9 @@ struct Setup {
     var windowRecords: Int
     var apiSkew: Int64
     var holdDeadline: Int64
+    #if DELIBERATE_FAULTS
+        var fault: DeliberateFault?
+    #endif
     static let sessionTimeout: Int64 = 6000
     static let transactionTimeout: Int64 = 10_000
     static let maximumSkew: Int64 = 1500
@@ -55,6 +61,8 @@ struct Setup {
         rebalances = pick([0, 0, 1, 3])
         outages = pick([0, 0, 1, 2])
         compactions = pick([0, 0, 1, 2])
+        retentions = pick([0, 0, 0, 0, 0, 1])
+        offsetLosses = pick([0, 0, 0, 0, 0, 1])
         brokerFaults = pick([0, 0, 20, 120])
         callFaults = pick([0, 60, 200, 450])
         slowMessages = pick([0, 10, 60])
@@ -64,7 +72,8 @@ struct Setup {
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
-        windowRecords = pick([2, 4, 10_000])
+        // A full window pauses its partition, for every account: P8 is about partitions that have room.
+        windowRecords = isAccountDead ? 10_000 : pick([2, 4, 10_000])
         apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
         holdDeadline = pick([5000, 45_000])
     }
@@ -82,6 +91,9 @@ struct Setup {
         settings.throttlePause = 5000
         settings.retryAfterMaximum = 15_000
         settings.circuitOpen = 10_000
+        #if DELIBERATE_FAULTS
+            settings.deliberateFault = fault
+        #endif
         return settings
     }
 }

@@ -1,3 +1,5 @@
+internal import BridgeCore
+
 /// What one history came to.
 package struct HistoryReport: Sendable {
     package var seed: UInt64
@@ -28,11 +30,32 @@ package struct SimulationSum: Sendable {
 /// Seeded histories of the real core in a simulated world.
 package enum Simulation {
     /// Runs one history. The same seed gives the same history, in every process and on every machine.
-    /// - Parameter tell: gets the history's story, line by line.
-    package static func run(seed: UInt64, tell: ((String) -> Void)? = nil) -> HistoryReport {
-        let world = World(seed: seed, tell: tell)
+    /// - Parameters:
+    ///   - fault: the rule that the core breaks, one of `faults`; nil: none.
+    ///   - tell: gets the history's story, line by line.
+    package static func run(seed: UInt64, fault: String? = nil, tell: ((String) -> Void)? = nil) -> HistoryReport {
+        let world = World(seed: seed, fault: fault, tell: tell)
         let violations = world.run()
         return HistoryReport(seed: seed, steps: world.steps, coverage: world.coverage, violations: violations)
+    }
+
+    /// The rules that this build can break on purpose; empty but in a build with `-DDELIBERATE_FAULTS`.
+    package static var faults: [String] {
+        #if DELIBERATE_FAULTS
+            DeliberateFault.allCases.map(\.rawValue)
+        #else
+            []
+        #endif
+    }
+
+    /// Runs histories from `first` on with the fault switched on, until one breaks a promise.
+    /// - Returns: that history, nil where none of `count` did, and how many were run.
+    package static func find(fault: String, first: UInt64, count: Int) -> (report: HistoryReport?, histories: Int) {
+        for index in 0..<count {
+            let report = run(seed: first &+ UInt64(index), fault: fault)
+            if !report.violations.isEmpty { return (report, index + 1) }
+        }
+        return (nil, count)
     }
 
     /// Runs `count` histories from `first` on, in `lanes` tasks at a time.

@@ -108,6 +108,11 @@ extension World {
                 results.append(.result(result), transaction: transaction.id)
             }
             judge.wrote(write, transaction: transaction.id, owner: owner)
+            if case .released(let number, .notSent) = write.entry.state,
+                !judge.wasCalled(write.key, number: number, owner: owner)
+            {
+                count(.ruleL7NotBegun)
+            }
         }
     }
 
@@ -154,7 +159,12 @@ extension World {
             for partition in transaction.offsets.keys.sorted() {
                 group.pending[partition]?[transaction.id] = nil
                 if group.pending[partition]?.isEmpty == true { group.pending[partition] = nil }
-                if transaction.isToCommit { group.committed[partition] = transaction.offsets[partition] }
+                guard transaction.isToCommit, let offset = transaction.offsets[partition] else { continue }
+                group.committed[partition] = offset
+                let log = source[Int(partition)]
+                if offset == log.high, offset > 0, case .marker = log[offset - 1].content {
+                    count(.watermarkBehindMarker)
+                }
             }
         }
     }

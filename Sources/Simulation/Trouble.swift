@@ -20,6 +20,8 @@ extension World {
         }
         times(setup.outages) { self.beginAPITrouble() }
         times(setup.compactions) { self.compact() }
+        times(setup.retentions) { self.retain() }
+        times(setup.offsetLosses) { self.loseOffsets() }
     }
 
     private func anySlot() -> Int { Int(between(0, Int64(setup.replicas - 1))) }
@@ -68,6 +70,7 @@ extension World {
     func resume(_ process: Process) {
         guard process.state == .stopped else { return }
         story("replica \(process) goes on")
+        if process.memberID.map({ group.index(of: $0) == nil }) ?? false { count(.resumedAsZombie) }
         process.goOn()
     }
 
@@ -118,6 +121,27 @@ extension World {
                 story("ledger \(partition) is compacted")
             }
         }
+    }
+
+    /// The oldest half of each source partition is removed, whether it was read or not.
+    private func retain() {
+        for partition in source.indices where source[partition].high > source[partition].low {
+            source[partition].low += (source[partition].high - source[partition].low + 1) / 2
+            count(.sourceRemoved)
+            story("source \(partition) begins at \(source[partition].low) now")
+        }
+    }
+
+    /// The group's offsets are gone, beside a full ledger.
+    private func loseOffsets() {
+        // The broker keeps the offsets of a group that has members.
+        guard group.members.isEmpty, group.pending.isEmpty, !group.committed.isEmpty else {
+            if !isCalm { after(700) { self.loseOffsets() } }
+            return
+        }
+        count(.offsetsLost)
+        story("the group's offsets are gone")
+        group.committed = [:]
     }
 
     /// The end of all trouble: what was stopped goes on, what is down starts.

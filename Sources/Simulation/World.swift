@@ -34,11 +34,15 @@ final class World {
     private let began: Int64
 
     /// - Parameter tell: gets each line of the history's story; nil: it is not told.
-    init(seed: UInt64, tell: ((String) -> Void)?) {
+    init(seed: UInt64, fault: String?, tell: ((String) -> Void)?) {
         self.seed = seed
         self.tell = tell
         random = SeededRandom(seed: seed)
-        setup = Setup(&random)
+        var setup = Setup(&random)
+        #if DELIBERATE_FAULTS
+            setup.fault = fault.flatMap(DeliberateFault.init)
+        #endif
+        self.setup = setup
         judge = Judge(setup: setup)
         source = Array(repeating: Log(), count: setup.partitions)
         ledger = Array(repeating: Log(), count: max(1, setup.partitions - (setup.isLedgerShort ? 1 : 0)))
@@ -90,6 +94,7 @@ final class World {
         calm()
         let limit = now + 1_200_000
         var check = now + 2000
+        if setup.isAccountDead { agenda.add(at: now + 240_000) { self.judge.checkIndependence(self) } }
         while let time = agenda.next, time < limit, judge.violations.isEmpty {
             if time >= check {
                 check = time + 2000

@@ -35,6 +35,9 @@ struct CampaignBridge {
         switch command.path.last {
         case "run": await RunCommand(command).run()
         case "simulate": await SimulateCommand(command).run()
+        case "check": await CheckCommand(command).run()
+        case "validate": await ValidateCommand(command).run()
+        case "send": await SendCommand(command).run()
         case "demo": await DemoCommand(command).run()
         case "topics": await TopicsCommand(command).run()
         default: preconditionFailure("the command \(command.path) is declared and not connected")

@@ -36,13 +36,20 @@ enum Commands {
 
     private static let check = CommandDeclaration(
         "check", "Checks configuration, broker, topics, rights, credentials and clock.",
-        discussion: "Changes nothing. Each line that is not right says what to do. Starts no campaign.",
+        discussion: """
+            Starts no campaign and changes nothing. Each line that is not right says what to do. The API is asked twice \
+            for a list of campaigns, which counts against the account's rate. Exit codes: 0 all is well or has only \
+            warnings, 1 something must be corrected, 2 the configuration is wrong, 3 something cannot be reached.
+            """,
         options: [
             OptionDeclaration(
                 "timeout", .duration, fallback: "30s", help: "How long all checks together may take."),
             OptionDeclaration(
                 "offline", .flag, help: "Only what needs no network: the configuration and the libraries."),
             OptionDeclaration("show-settings", .flag, help: "Also shows each setting's value and where it comes from."),
+            OptionDeclaration(
+                "try-writes", .flag,
+                help: "Also tries the rights to write, with records in a transaction that is aborted."),
         ],
         examples: [
             .init("campaign-bridge check -c bridge.yaml", "Checks everything."),

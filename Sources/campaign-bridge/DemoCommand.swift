@@ -97,9 +97,13 @@ private final class Demo: Sendable {
                 await pause(.milliseconds(200))
             }
             bridgeStopSink.yield(SIGTERM)
-            // The second signal does not wait for calls under way.
-            while state.withLock({ $0.bridgeCode == nil && $0.signals < 2 }) {
+            while state.withLock({ $0.bridgeCode == nil }) {
                 painter.paint(view(), board)
+                if state.withLock({ $0.signals > 1 }) {
+                    // The second signal does not wait for calls under way.
+                    painter.end()
+                    _exit(report())
+                }
                 await pause(.milliseconds(50))
             }
             await readRest()
@@ -218,7 +222,7 @@ private final class Demo: Sendable {
         let (bridgeCode, fault) = state.withLock { ($0.bridgeCode, $0.fault) }
         if let fault { Process.complain("campaign-bridge demo: \(fault)") }
         let written = Process.quietly { () throws(OutputError) in
-            let waiting = once == nil ? ": the topic keeps it for the next run of a bridge" : ""
+            let waiting = once == nil ? ": a bridge on a real cluster goes on with them at its next start" : ""
             try Output.standardOutput.write(
                 isJSON ? view.json(tally) : Array(view.summary(tally, waiting: waiting).utf8))
         }

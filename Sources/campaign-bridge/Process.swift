@@ -70,6 +70,26 @@ enum Process {
         return result.settings
     }
 
+    /// Runs `body`; from the second SIGINT or SIGTERM on nothing is waited for and the process ends at once, as a
+    /// shell expects it: 128 and the signal's number.
+    static func endingAtSecondSignal(_ body: @escaping @Sendable () async -> Int32) async -> Int32 {
+        let signals = Signals.stream([SIGINT, SIGTERM])
+        return await withTaskGroup(of: Int32?.self, returning: Int32.self) { group in
+            group.addTask { await body() }
+            group.addTask {
+                var isFirst = true
+                for await signal in signals {
+                    if !isFirst { _exit(128 + signal) }
+                    isFirst = false
+                }
+                return nil
+            }
+            let code = await group.first { $0 != nil } ?? nil
+            group.cancelAll()
+            return code ?? ExitCode.fine.rawValue
+        }
+    }
+
     /// Log lines as the settings want them, with every secret of the settings kept out.
     static func logger(_ settings: BridgeSettings, level: String?) -> Logger {
         let redactor = Redactor()

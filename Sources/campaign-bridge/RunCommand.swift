@@ -1,8 +1,4 @@
-internal import Bridge
-internal import BridgeCore
 internal import Configuration
-internal import HTTPServer
-internal import Kafka
 internal import Telemetry
 internal import Terminal
 
@@ -28,6 +24,8 @@ struct RunCommand {
         guard let settings = Process.settings(command) else { return ExitCode.usage.rawValue }
         let logger = Process.logger(settings, level: command.text("log-level"))
         let stop = Signals.stream([SIGINT, SIGTERM])
-        return await BridgeRunner(settings: settings, logger: logger).run(stop: stop)
+        return await Process.endingAtSecondSignal {
+            await BridgeRunner(settings: settings, logger: logger).run(stop: stop)
+        }
     }
 }

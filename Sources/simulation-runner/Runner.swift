@@ -21,6 +21,9 @@ struct Runner {
             }
             return
         }
+        if !Simulation.faults.isEmpty {
+            exit(findFaults(first: seed, count: histories) ? 0 : 1)
+        }
         let sum = await Simulation.run(first: seed, count: histories, lanes: 2)
         print("histories   \(histories), seeds \(seed) to \(seed &+ UInt64(max(0, histories - 1)))")
         print("steps       \(sum.steps)")
@@ -40,6 +43,23 @@ struct Runner {
             print("the story of the first: make simulation HISTORIES=1 SEED=\(first.seed) TRACE=1")
         }
         exit(sum.failed == 0 && missing.isEmpty ? 0 : 1)
+    }
+
+    /// With each rule broken in turn: whether the histories notice every one.
+    private static func findFaults(first: UInt64, count: Int) -> Bool {
+        var missed = 0
+        for fault in Simulation.faults {
+            let (report, histories) = Simulation.find(fault: fault, first: first, count: count)
+            let name = fault + String(repeating: " ", count: max(1, 30 - fault.count))
+            if let report, let text = report.violations.first {
+                print("\(name)found in history \(histories), seed \(report.seed): \(text)")
+            } else {
+                missed += 1
+                print("\(name)NOT FOUND in \(histories) histories")
+            }
+        }
+        print("deliberate faults: \(Simulation.faults.count - missed) found, \(missed) not found")
+        return missed == 0
     }
 
     private static func setting(_ name: String) -> UInt64? {

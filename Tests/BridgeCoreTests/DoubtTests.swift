@@ -68,6 +68,24 @@ struct DoubtTests {
         #expect(Self.asks(harness))
     }
 
+    @Test("The timer of an earlier doubt does not shorten a later one")
+    func olderTimer() throws {
+        let harness = Harness.owning(ledger: [.open("e1", offset: 0)], connections: [Self.connection])
+        harness.admit(event("e1", offset: 0))
+        harness.wait(10_000)
+        var late = LateAnswer.toFirst("e1")
+        late.result = .released(.notSent)
+        harness.write(LateWrite(partition: 0, hash: KeyHash(high: 0, low: 0), answer: late))
+        harness.tail(0)
+        harness.commitAll()
+        harness.answer(try #require(harness.calls().first), timeout)
+        harness.now.wall += 3_600_000
+        harness.now.monotonic += 54_999
+        #expect(!Self.asks(harness), "the first doubt's time is over, the second's is not")
+        harness.now.monotonic += 1
+        #expect(Self.asks(harness))
+    }
+
     @Test("The attempt is decided as unknown, once, with its cause and not safe to replay")
     func decision() throws {
         let harness = Harness.owning()

@@ -127,11 +127,11 @@ struct PromiseTests {
         #expect(harness.calls().map(\.call.campaignID) == ["cd-1", "cd-2"])
     }
 
-    @Test("A window of ten thousand records and a ledger of as many are taken in without copying them")
+    @Test("A ledger and a window of thousands of records are taken in whole")
     func large() {
         let harness = Harness(partitions: 1)
         let kept = record("{", offset: 0)
-        for offset in 0..<10_000 {
+        for offset in 0..<3000 {
             harness.seed(
                 .init(
                     record: RequestDecoder().decode(record("x", offset: Int64(offset))),
@@ -140,13 +140,13 @@ struct PromiseTests {
         harness.machine.producerReady(at: harness.now)
         harness.assign([0])
         harness.takeOver()
-        let events = (0..<10_000).map { offset in
+        let events = (0..<3000).map { offset in
             var record = kept
             record.offset = Int64(20_000 + offset)
             return RequestDecoder().decode(record)
         }
         harness.machine.admit(events, partition: 0, at: harness.now)
         harness.commitAll()
-        #expect(harness.results.count == 10_000)
+        #expect(harness.results.count == 3000)
     }
 }

@@ -1,0 +1,205 @@
+internal import BridgeCore
+package import Configuration
+internal import Kafka
+internal import KoreAPI
+internal import Records
+
+/// Tries for real what the bridge needs, and says what to do about each fault. Starts no campaign and changes nothing
+/// that a consumer sees; one transactional id, `<the replica's>.check`, becomes known to the cluster.
+package struct BridgeCheck: Sendable {
+    package struct Options: Sendable {
+        /// Of everything together, about.
+        package var timeout: Duration
+        /// Only what needs no network.
+        package var isOffline: Bool
+        /// Whether rights to write are tried, with records in a transaction that is aborted.
+        package var triesWrites: Bool
+
+        package init(timeout: Duration, isOffline: Bool, triesWrites: Bool) {
+            self.timeout = timeout
+            self.isOffline = isOffline
+            self.triesWrites = triesWrites
+        }
+    }
+
+    let settings: BridgeSettings
+    let version: String
+    let options: Options
+
+    package init(settings: BridgeSettings, version: String, options: Options) {
+        self.settings = settings
+        self.version = version
+        self.options = options
+    }
+
+    /// Checks everything; `report` gets each line as it is found.
+    package func run(_ report: @escaping @Sendable (CheckLine) -> Void) async {
+        library(report)
+        let end = ContinuousClock.now.advanced(by: options.timeout)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await connections(report) }
+            group.addTask { await kafka(until: end, report) }
+        }
+    }
+
+    /// The library's known faults, as far as they touch this configuration.
+    private func library(_ report: @Sendable (CheckLine) -> Void) {
+        let name = "librdkafka \(LibraryVersion.string)"
+        let mechanism = settings.kafka.security.mechanism
+        let isScram = mechanism == .scramSHA256 || mechanism == .scramSHA512
+        let isCooperative = settings.group.assignmentStrategy == .cooperativeSticky
+        let known = LibraryVersion.limitations().filter { text in
+            if text.contains("SCRAM") { return isScram }
+            if text.contains("cooperative") { return isCooperative }
+            return true
+        }
+        if known.isEmpty { report(CheckLine(.fine, name, "no known fault that matters here")) }
+        for text in known {
+            let parts = text.split(separator: ";", maxSplits: 1)
+            report(
+                CheckLine(
+                    .warning, name, String(parts[0]),
+                    advice: parts.count > 1 ? String(parts[1].drop { $0 == " " }) : nil))
+        }
+    }
+
+    // MARK: - API
+
+    private func connections(_ report: @escaping @Sendable (CheckLine) -> Void) async {
+        do {
+            let client = try settings.campaignClient(version: version)
+            if options.isOffline {
+                report(CheckLine(.fine, "connections", "keys and certificates can be used"))
+            } else {
+                await CheckConnections(settings: settings).run(client, report)
+            }
+            await client.close()
+        } catch {
+            report(CheckLine(.failed, "connections", "\(error)", advice: "correct the connection's settings"))
+        }
+    }
+
+    // MARK: - Kafka
+
+    private func kafka(until end: ContinuousClock.Instant, _ report: @escaping @Sendable (CheckLine) -> Void) async {
+        let lines = KafkaLines()
+        let admin: Admin
+        do {
+            admin = try Admin(settings: settings.commonKafka, timeout: step(until: end)) { lines.take($0) }
+        } catch {
+            report(CheckLine(.failed, "kafka.properties", "\(error)", advice: "correct or remove the property"))
+            return
+        }
+        if options.isOffline {
+            report(CheckLine(.fine, "kafka.properties", "librdkafka takes them"))
+        } else {
+            await cluster(admin, lines, end, report)
+        }
+        _ = await admin.close(deadline: .seconds(2))
+    }
+
+    /// One step has at most a quarter of what is left, so that a step that fails leaves time for the others.
+    private func step(until end: ContinuousClock.Instant) -> Duration {
+        let left = ContinuousClock.now.duration(to: end)
+        return min(settings.kafka.operationTimeout, max(.seconds(1), left / 4))
+    }
+
+    private func cluster(
+        _ admin: Admin, _ lines: KafkaLines, _ end: ContinuousClock.Instant,
+        _ report: @escaping @Sendable (CheckLine) -> Void
+    ) async {
+        let brokers: [BrokerDescription]
+        let found: [String: TopicDescription]
+        do throws(KafkaError) {
+            brokers = try await admin.brokers()
+            found = try await admin.topics(nil)
+        } catch {
+            let diagnosis = KafkaDiagnosis(
+                lines: lines.all, fallback: error.message, settings: settings, libraryVersion: LibraryVersion.number)
+            report(
+                CheckLine(
+                    .failed, "broker", diagnosis.text, advice: diagnosis.advice,
+                    isUnreachable: diagnosis.isUnreachable))
+            report(CheckLine(.skipped, "topics, rights, records", "they can be looked at once a broker answers"))
+            return
+        }
+        let addresses = brokers.map(\.address).joined(separator: ", ")
+        report(
+            CheckLine(.fine, "broker", "\(brokers.count) \(brokers.count == 1 ? "broker" : "brokers"): \(addresses)"))
+        let hasAll = await topics(admin, found, brokers.count, report)
+        await CheckCluster(settings: settings).run(admin, brokers, found, report)
+        await group(admin, found, report)
+        guard ContinuousClock.now < end else {
+            report(
+                CheckLine(
+                    .skipped, "transactional id, records", "the time was up", advice: "give more with --timeout"))
+            return
+        }
+        await CheckTransaction(settings: settings).run(
+            timeout: step(until: end), topics: hasAll && options.triesWrites ? found : nil, report)
+        if !options.triesWrites {
+            report(CheckLine(.skipped, "rights to write", "tried with --try-writes, in a transaction that is aborted"))
+        }
+        await CheckRecords(settings: settings).run(admin, found, timeout: step(until: end), report)
+    }
+
+    /// True: all are there.
+    private func topics(
+        _ admin: Admin, _ found: [String: TopicDescription], _ brokers: Int, _ report: @Sendable (CheckLine) -> Void
+    ) async -> Bool {
+        let sourcePartitions = found[settings.topics.source]?.partitions.count
+        let rules = CheckTopics(settings: settings, sourcePartitions: sourcePartitions, brokers: brokers)
+        var hasAll = true
+        for topic in TopicPlan(settings, sourcePartitions: sourcePartitions).topics {
+            var configuration: [String: String]?
+            var isForbidden = false
+            do throws(KafkaError) {
+                configuration = try await admin.configuration(ofTopic: topic.name)
+            } catch {
+                isForbidden = error.isAuthorization
+                if !isForbidden && error.code != .unknownTopicOrPartition {
+                    report(CheckLine(.warning, "topic \(topic.name)", "its configuration cannot be read: \(error)"))
+                }
+            }
+            if let description = found[topic.name] {
+                let facts = TopicFacts(description: description, configuration: configuration)
+                for line in rules.lines(topic.name, facts) { report(line) }
+                continue
+            }
+            hasAll = false
+            report(
+                CheckLine(
+                    .failed, "topic \(topic.name)",
+                    isForbidden ? "it is missing, or this user may not see it" : "it does not exist",
+                    advice: isForbidden
+                        ? "grant Describe and DescribeConfigs on the topic, or make it with `campaign-bridge topics --create`"
+                        : "make it with `campaign-bridge topics --create`"))
+        }
+        return hasAll
+    }
+
+    private func group(
+        _ admin: Admin, _ found: [String: TopicDescription], _ report: @Sendable (CheckLine) -> Void
+    ) async {
+        let name = "group \(settings.group.id)"
+        let partitions = (found[settings.topics.source]?.partitions ?? []).map {
+            TopicPartition(settings.topics.source, $0.id)
+        }
+        guard !partitions.isEmpty else {
+            report(CheckLine(.skipped, name, "the source does not exist"))
+            return
+        }
+        do throws(KafkaError) {
+            let offsets = try await admin.committedOffsets(group: settings.group.id, partitions)
+            let known = offsets.values.count { $0 != nil }
+            report(
+                CheckLine(.fine, name, "offsets can be read; \(known) of \(partitions.count) partitions have one"))
+        } catch {
+            report(
+                CheckLine(
+                    .failed, name, "its offsets cannot be read: \(error)",
+                    advice: error.isAuthorization ? "grant Read on the group, and Describe on the source topic" : nil,
+                    isUnreachable: error.isRetriable))
+        }
+    }
+}

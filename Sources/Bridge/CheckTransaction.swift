@@ -1,0 +1,66 @@
+internal import Configuration
+internal import Kafka
+internal import Records
+
+/// Whether transactions may be begun, and on request whether the topics may be written to.
+struct CheckTransaction {
+    let settings: BridgeSettings
+
+    /// A name of its own: to take the replica's would throw out a replica that runs.
+    private var transactionalID: String { settings.transactionalId + ".check" }
+
+    /// - Parameter topics: those to try to write to; nil: none.
+    func run(
+        timeout: Duration, topics: [String: TopicDescription]?, _ report: @Sendable (CheckLine) -> Void
+    ) async {
+        let name = "transactional id"
+        let producer: TransactionalProducer
+        do {
+            producer = try TransactionalProducer(
+                settings: settings.producer, transactionalID: transactionalID,
+                timeouts: .init(
+                    operation: timeout, transaction: settings.transactions.timeout, watchdogMargin: .seconds(5))
+            ) { _ in }
+        } catch {
+            report(CheckLine(.failed, "kafka.producerProperties", "\(error)", advice: "correct or remove the property"))
+            return
+        }
+        do throws(KafkaError) {
+            try await producer.initialize()
+            report(CheckLine(.fine, name, "transactions can be begun"))
+            if let topics { await write(producer, topics, report) }
+        } catch {
+            report(
+                CheckLine(
+                    .failed, name, "no transaction can be begun as \(transactionalID): \(error)",
+                    advice: error.isAuthorization
+                        ? "grant Write and Describe on transactional ids with the prefix \(settings.transactionalId)"
+                        : "look at the brokers' log: transactions need the topic __transaction_state",
+                    isUnreachable: error.isRetriable))
+        }
+        _ = await producer.close(deadline: .seconds(2))
+    }
+
+    /// A record for each topic, in a transaction that is aborted: no `read_committed` consumer ever sees it.
+    private func write(
+        _ producer: TransactionalProducer, _ topics: [String: TopicDescription],
+        _ report: @Sendable (CheckLine) -> Void
+    ) async {
+        var names = [settings.topics.started, settings.topics.deadLetters, settings.topics.ledger]
+        if let failed = settings.topics.failed { names.append(failed) }
+        for name in names {
+            let record = OutgoingRecord(topic: name, partition: 0, key: Array("check".utf8), value: nil)
+            let result = await producer.rehearse([record])
+            guard let error = result else {
+                report(CheckLine(.fine, "topic \(name)", "it can be written to"))
+                continue
+            }
+            report(
+                CheckLine(
+                    .failed, "topic \(name)", "it cannot be written to: \(error)",
+                    advice: error.isAuthorization ? "grant Write and Describe on the topic" : nil,
+                    isUnreachable: error.isRetriable))
+            if error.isFatal { return }
+        }
+    }
+}
