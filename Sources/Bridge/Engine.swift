@@ -88,6 +88,13 @@ package actor Engine {
         pump()
     }
 
+    func takeOverAgain(partition: Int32, epoch: Int) {
+        machine.takeOverAgain(partition: partition, epoch: epoch, at: clock())
+        pump()
+    }
+
+    func isBlocked(partition: Int32, epoch: Int) -> Bool { machine.isBlocked(partition: partition, epoch: epoch) }
+
     func ledger(partition: Int32, _ records: [LedgerRecord]) {
         let now = clock()
         for record in records { machine.ledger(partition: partition, record, at: now) }

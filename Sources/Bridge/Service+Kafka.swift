@@ -223,10 +223,10 @@ extension BridgeService {
             (try await self.admin.watermarks(ledger), try await self.admin.watermarks(source))
         }
         guard let (ledgerMarks, sourceMarks) = marks else {
-            await engine.takeOverFailed(
-                partition: partition, epoch: epoch,
-                "there is no ledger partition \(ledger): the ledger needs as many partitions as the source; run"
-                    + " campaign-bridge topics --create")
+            await blocked(
+                partition, epoch, until: [ledger, source],
+                "there is no ledger partition \(ledger), or no source partition of that number: the ledger needs as many"
+                    + " partitions as the source; run campaign-bridge topics --create")
             return
         }
         await engine.marks(
@@ -242,12 +242,25 @@ extension BridgeService {
             try await self.admin.watermarks(control)
         }
         guard let marks else {
-            await engine.takeOverFailed(
-                partition: partition, epoch: epoch,
+            await blocked(
+                partition, epoch, until: [control],
                 "there is no control topic \(control.topic): run campaign-bridge topics --create")
             return
         }
         await engine.controlMark(partition: partition, epoch: epoch, high: marks.high)
+    }
+
+    /// Says what is missing, and takes over as soon as it is there (P4).
+    private func blocked(_ partition: Int32, _ epoch: Int, until missing: [TopicPartition], _ text: String) async {
+        await engine.takeOverFailed(partition: partition, epoch: epoch, text)
+        while await engine.isBlocked(partition: partition, epoch: epoch), !Task.isCancelled {
+            await pause(.seconds(1))
+            let found = await persistently("kafka-marks", partition) { () async throws(KafkaError) in
+                for wanted in missing { _ = try await self.admin.watermarks(wanted) }
+                return true
+            }
+            if found == true { await engine.takeOverAgain(partition: partition, epoch: epoch) }
+        }
     }
 
     private func fetchDoubtMark(_ partition: Int32, _ epoch: Int) async {
@@ -255,6 +268,8 @@ extension BridgeService {
         let marks = await persistently("kafka-marks", partition) { () async throws(KafkaError) in
             try await self.admin.watermarks(ledger)
         }
+        // Without an answer the engine asks again at once.
+        if marks == nil { await pause(.seconds(1)) }
         await engine.doubtMark(partition: partition, epoch: epoch, high: marks?.high)
     }
 

@@ -158,6 +158,7 @@ package final class BridgeService: Sendable {
 
     /// The engine's timers, to within `resolution`.
     private func tickLoop() async {
+        var watch = TakeOverWatch(limit: settings.ledger.progressWarning.milliseconds)
         let resolution: Int64 = 25
         var reported: Int64 = .min
         while !Task.isCancelled {
@@ -165,7 +166,12 @@ package final class BridgeService: Sendable {
             let now = clock().monotonic
             if reported == .min || now - reported >= 1000 {
                 reported = now
-                observer.take(await engine.snapshot())
+                let snapshot = await engine.snapshot()
+                observer.take(snapshot)
+                for (partition, text) in watch.standing(snapshot, at: now) {
+                    logger.warning(
+                        "ledger-blocked: a take-over waits", [.partition: .int(partition), .detail: .string(text)])
+                }
                 outages.writeDue()
             }
             await pause(.milliseconds(max(1, min(wait, resolution))))
