@@ -62,11 +62,10 @@ class Tail:
         return self.messages
 
     def whole(self, seconds: float = 30) -> list:
-        """Everything up to the ends as they are now."""
-        self.ended = set()
-        where = self.consumer.position([TopicPartition(self.topic, number) for number in range(self.count)])
-        # Ends are told once; going to where we are has them told again.
-        self.consumer.assign([TopicPartition(part.topic, part.partition, max(part.offset, 0)) for part in where])
+        """Everything up to the ends as they are now, read anew."""
+        self.messages, self.ended = [], set()
+        self.consumer.unassign()
+        self.consumer.assign([TopicPartition(self.topic, number, 0) for number in range(self.count)])
         until(lambda: self.read(0.1) is not None and len(self.ended) == self.count, f"{self.topic} has no end", seconds)
         return self.messages
 
