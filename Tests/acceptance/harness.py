@@ -197,6 +197,8 @@ class Deployment:
         admin = self.admin()
         for future in admin.delete_topics([self.topic(role)], operation_timeout=20).values():
             future.result(30)
+        # The answer comes before the brokers' own view has changed.
+        until(lambda: self.topic(role) not in admin.list_topics(timeout=20).topics, "the topic does not go away")
 
     def create_topic(self, role: str, partitions: int) -> None:
         """Again and again: a name that was deleted just now is not free at once."""
