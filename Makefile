@@ -21,8 +21,8 @@ lint: ## format, scripts, YAML, Python, and what may not be committed
 bench: build ## one table of throughput, CPU time and memory, measured on a real broker
 	@scripts/bench
 
-simulation: ## seeded histories of the core; HISTORIES=20000 SEED=1 TRACE=1
-	@HISTORIES="$(HISTORIES)" SEED="$(SEED)" TRACE="$(TRACE)" scripts/simulation
+simulation: ## seeded histories of the core; HISTORIES=20000 SEED=1 TRACE=1; FAULTS=1 breaks each rule and looks whether it is noticed
+	@HISTORIES="$(HISTORIES)" SEED="$(SEED)" TRACE="$(TRACE)" FAULTS="$(FAULTS)" scripts/simulation
 
 chaos: build ## kills, stops and outages on a real broker; MINUTES=10 SEED=1 REPLICAS=2 NODES=1
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" scripts/chaos

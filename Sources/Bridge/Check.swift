@@ -136,9 +136,12 @@ package struct BridgeCheck: Sendable {
             return
         }
         await CheckTransaction(settings: settings).run(
-            timeout: step(until: end), topics: hasAll && options.triesWrites ? found : nil, report)
-        if !options.triesWrites {
-            report(CheckLine(.skipped, "rights to write", "tried with --try-writes, in a transaction that is aborted"))
+            timeout: step(until: end), triesWrites: hasAll && options.triesWrites, report)
+        if !options.triesWrites || !hasAll {
+            report(
+                CheckLine(
+                    .skipped, "rights to write",
+                    "tried with --try-writes once the topics are there, in a transaction that is aborted"))
         }
         await CheckRecords(settings: settings).run(admin, found, timeout: step(until: end), report)
     }

@@ -9,7 +9,8 @@ final class KafkaLines: Sendable {
     func take(_ event: ClientEvent) {
         let text: String
         switch event {
-        case .log(let level, _, let line) where level <= 4: text = line
+        // Lines on properties are told when the client is made, and do not tell why it cannot connect.
+        case .log(let level, let facility, let line) where level <= 6 && facility != "CONFWARN": text = line
         case .error(let error): text = error.message
         default: return
         }
@@ -30,8 +31,9 @@ package struct KafkaDiagnosis: Sendable {
     ///   - lines: the library's own.
     ///   - libraryVersion: as `LibraryVersion.number`.
     package init(lines: [String], fallback: String, settings: BridgeSettings, libraryVersion: Int32) {
+        let shortened = lines.map(Self.short)
         func first(_ parts: String...) -> String? {
-            lines.first { line in parts.contains { line.lowercased().contains($0) } }.map(Self.short)
+            shortened.first { line in parts.contains { Self.withoutAddress(line).lowercased().contains($0) } }
         }
         let security = settings.kafka.security
         let isScram = security.mechanism == .scramSHA256 || security.mechanism == .scramSHA512
@@ -44,10 +46,15 @@ package struct KafkaDiagnosis: Sendable {
             isUnreachable = false
             text = "the broker's certificate is for another name: \(line)"
             advice = "use a name of the certificate in kafka.bootstrapServers and in the brokers' advertised.listeners"
-        } else if let line = first(
-            "unsupported sasl mechanism", "unsupportedsaslmechanism", "unsupported mechanism", "no worthy mechs",
-            "handshake failed: broker: unsupported", "sasl mechanism")
+        } else if let line = first("security.protocol", "ssl handshake failed", "ssl routines", "wrong version number")
         {
+            isUnreachable = false
+            text = "TLS could not be agreed on: \(line)"
+            advice =
+                security.securityProtocol.usesTLS
+                ? "check that the port speaks TLS, and kafka.security.protocol, caFile, certificateFile and keyFile"
+                : "the port may speak TLS: set kafka.security.protocol to ssl or sasl_ssl"
+        } else if let line = first("unsupported sasl mechanism", "unsupported mechanism", "no worthy mechs") {
             isUnreachable = false
             text = "the brokers do not offer this way to log in: \(line)"
             advice = "set kafka.security.mechanism to one that sasl.enabled.mechanisms of the brokers names"
@@ -60,13 +67,6 @@ package struct KafkaDiagnosis: Sendable {
                     ". With a Kafka 4 broker SCRAM needs librdkafka 2.6.1 or later: until then use PLAIN over TLS or "
                     + "a client certificate"
             }
-        } else if let line = first("security.protocol", "ssl handshake failed", "ssl_error", "wrong version number") {
-            isUnreachable = false
-            text = "TLS could not be agreed on: \(line)"
-            advice =
-                security.securityProtocol.usesTLS
-                ? "check that the port speaks TLS, and kafka.security.protocol, caFile, certificateFile and keyFile"
-                : "the port may speak TLS: set kafka.security.protocol to ssl or sasl_ssl"
         } else if let line = first("failed to resolve") {
             text = "a broker's name has no address: \(line)"
             advice = "check kafka.bootstrapServers, the brokers' advertised.listeners and the name servers"
@@ -77,9 +77,18 @@ package struct KafkaDiagnosis: Sendable {
             text = "the broker closes the connection: \(line)"
             advice = "the port may expect TLS or a login: check kafka.security.protocol"
         } else {
-            text = "no broker answers: \(lines.first.map(Self.short) ?? fallback)"
-            advice = "check kafka.bootstrapServers, network and firewall"
+            text = "no broker answers: \(shortened.first ?? fallback)"
+            advice =
+                security.mechanism == .oauthBearer
+                ? "check sasl.oauthbearer.* in kafka.properties, kafka.bootstrapServers, network and firewall"
+                : "check kafka.bootstrapServers, network and firewall"
         }
+    }
+
+    /// Without the address in front, whose scheme names SASL and SSL.
+    private static func withoutAddress(_ line: String) -> String {
+        guard let end = line.range(of: ": ") else { return line }
+        return String(line[end.upperBound...])
     }
 
     /// Without the library's own prefixes and times, and not longer than a line or two.

@@ -9,18 +9,17 @@ struct CheckTransaction {
     /// A name of its own: to take the replica's would throw out a replica that runs.
     private var transactionalID: String { settings.transactionalId + ".check" }
 
-    /// - Parameter topics: those to try to write to; nil: none.
-    func run(
-        timeout: Duration, topics: [String: TopicDescription]?, _ report: @Sendable (CheckLine) -> Void
-    ) async {
+    /// - Parameter triesWrites: whether a record for each result topic is written; they must exist.
+    func run(timeout: Duration, triesWrites: Bool, _ report: @Sendable (CheckLine) -> Void) async {
         let name = "transactional id"
         let producer: TransactionalProducer
+        let lines = KafkaLines()
         do {
             producer = try TransactionalProducer(
                 settings: settings.producer, transactionalID: transactionalID,
                 timeouts: .init(
                     operation: timeout, transaction: settings.transactions.timeout, watchdogMargin: .seconds(5))
-            ) { _ in }
+            ) { lines.take($0) }
         } catch {
             report(CheckLine(.failed, "kafka.producerProperties", "\(error)", advice: "correct or remove the property"))
             return
@@ -28,7 +27,7 @@ struct CheckTransaction {
         do throws(KafkaError) {
             try await producer.initialize()
             report(CheckLine(.fine, name, "transactions can be begun"))
-            if let topics { await write(producer, topics, report) }
+            if triesWrites { await write(producer, lines, report) }
         } catch {
             report(
                 CheckLine(
@@ -43,8 +42,7 @@ struct CheckTransaction {
 
     /// A record for each topic, in a transaction that is aborted: no `read_committed` consumer ever sees it.
     private func write(
-        _ producer: TransactionalProducer, _ topics: [String: TopicDescription],
-        _ report: @Sendable (CheckLine) -> Void
+        _ producer: TransactionalProducer, _ lines: KafkaLines, _ report: @Sendable (CheckLine) -> Void
     ) async {
         var names = [settings.topics.started, settings.topics.deadLetters, settings.topics.ledger]
         if let failed = settings.topics.failed { names.append(failed) }
@@ -55,10 +53,13 @@ struct CheckTransaction {
                 report(CheckLine(.fine, "topic \(name)", "it can be written to"))
                 continue
             }
+            // What was not sent since the partition was refused is only called purged.
+            let refusal = lines.all.first { $0.contains("authorization failed") && $0.contains(name) }
+            let isForbidden = error.isAuthorization || refusal != nil
             report(
                 CheckLine(
-                    .failed, "topic \(name)", "it cannot be written to: \(error)",
-                    advice: error.isAuthorization ? "grant Write and Describe on the topic" : nil,
+                    .failed, "topic \(name)", "it cannot be written to: \(refusal ?? error.description)",
+                    advice: isForbidden ? "grant Write and Describe on the topic" : nil,
                     isUnreachable: error.isRetriable))
             if error.isFatal { return }
         }

@@ -5,13 +5,19 @@ internal import BridgeCore
 
 extension Process {
     func requestJoin() {
-        world.after(world.latency()) { [self] in world.join(self) }
+        request { [self] in world.join(self) }
     }
 
     private func requestJoinAgain() {
         guard let member = memberID else { return }
         let claims = owned
-        world.after(world.latency()) { [self] in world.joinAgain(self, member: member, claims: claims) }
+        request { [self] in world.joinAgain(self, member: member, claims: claims) }
+    }
+
+    /// Requests of one connection arrive in their order.
+    private func request(_ action: @escaping () -> Void) {
+        lastGroupRequest = max(lastGroupRequest, world.now + world.latency())
+        world.after(lastGroupRequest - world.now, action)
     }
 
     /// The group is gathering its members.

@@ -23,6 +23,7 @@ final class Process: CustomStringConvertible {
     var isCut = false
     private var groupBacklog: [() -> Void] = []
     private var lastGroupArrival: Int64 = 0
+    var lastGroupRequest: Int64 = 0
     var rebalances = 0
     var owned: [Int32] = []
     var held: HeldRevoke?

@@ -13,7 +13,7 @@ func makeClient(
     try HTTPClient(
         settings: HTTPClientSettings(
             caFile: caFile, clientCertificateFile: certificate, clientKeyFile: key, proxy: proxy,
-            maximumConnections: maximumConnections, maximumWaiting: maximumWaiting))
+            maximumConnections: maximumConnections, maximumWaiting: maximumWaiting, reuseMaximumAge: .seconds(300)))
 }
 
 func post(
