@@ -68,6 +68,11 @@ package actor Engine {
         pump()
     }
 
+    func sourceBroken(partition: Int32) {
+        machine.sourceBroken(partition: partition, at: clock())
+        pump()
+    }
+
     func producerReady() {
         machine.producerReady(at: clock())
         pump()
@@ -153,8 +158,9 @@ package actor Engine {
         pump()
     }
 
-    func lateWritten() {
+    func lateWritten(_ late: LateWrite) {
         latesPending -= 1
+        machine.lateWritten(late)
     }
 
     // MARK: - Time and end

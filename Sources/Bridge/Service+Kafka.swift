@@ -42,6 +42,13 @@ extension BridgeService {
                     outages.failed(
                         "kafka-consumer",
                         [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+                    guard let partition else { continue }
+                    if Self.placeIsGone.contains(error.code) {
+                        await engine.sourceBroken(partition: partition.partition)
+                    } else if error.code == .state {
+                        // After a topic was removed and made anew the library may never fetch it again.
+                        finishSink.yield(.failed("\(error); a new process can read it"))
+                    }
                 case .statistics(let statistics):
                     if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-consumer") }
                     observer.take(statistics)
@@ -61,6 +68,33 @@ extension BridgeService {
             let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
             await engine.admit(records[start..<end].map(decoder.decode), partition: partition)
             start = end
+        }
+    }
+
+    /// What the consumer says where a topic was removed or made anew: it would go on at the old place, if at all.
+    private static let placeIsGone: [KafkaError.Code] = [
+        .unknownPartition, .unknownTopic, .unknownTopicOrPartition, .autoOffsetReset, .offsetOutOfRange,
+    ]
+
+    /// Looks now and then whether the source ends before the place that we have read to: then it is another topic of the
+    /// same name, and the consumer need not notice.
+    func sourceWatch() async {
+        while !Task.isCancelled {
+            await pause(settings.kafka.statisticsInterval)
+            for partition in await engine.snapshot().partitions where partition.stage == .owned {
+                let source = TopicPartition(settings.topics.source, partition.partition)
+                do throws(KafkaError) {
+                    let high = try await admin.watermarks(source).high
+                    guard high < partition.position else { continue }
+                    logger.error(
+                        "the source ends before the place that was read to: the topic was made anew under its name",
+                        [.partition: .int(partition.partition), .offset: .int(partition.position)])
+                    await engine.sourceBroken(partition: partition.partition)
+                } catch {
+                    // The consumer meets the same fault and tells it.
+                    logger.debug("the source's end cannot be had", [.error: .error(error)])
+                }
+            }
         }
     }
 

@@ -104,6 +104,9 @@ package final class BridgeService: Sendable {
                 await self.tickLoop(); return nil
             }
             group.addTask {
+                await self.sourceWatch(); return nil
+            }
+            group.addTask {
                 await stop.wait()
                 return stop.isRequested ? .drained : nil
             }
@@ -204,7 +207,7 @@ package final class BridgeService: Sendable {
                 outages.failed("late-answer", [.error: .error(error)])
                 await pause(.seconds(1))
             }
-            await engine.lateWritten()
+            await engine.lateWritten(late)
         }
     }
 }

@@ -84,6 +84,14 @@ extension ReplicaMachine {
         }
     }
 
+    /// The place that an owned partition's records are read from is gone: its topic was removed, made anew or cut. It is
+    /// taken over anew, as if it had been lost and regained; what stands in the way is said there.
+    package mutating func sourceBroken(partition number: Int32, at now: Moment) {
+        guard partitions[number]?.isOwned == true else { return }
+        giveUp(number)
+        begin(number, at: now)
+    }
+
     private mutating func begin(_ number: Int32, at now: Moment) {
         epochs += 1
         partitions[number] = Partition(epoch: epochs, began: now.monotonic)
