@@ -46,7 +46,9 @@ class Tail:
         self.consumer = Consumer({"bootstrap.servers": servers, "group.id": "judge", "enable.auto.commit": False,
                                   "isolation.level": "read_committed", "enable.partition.eof": True,
                                   "fetch.wait.max.ms": 50, "reconnect.backoff.max.ms": 500, "log_level": 0})
-        count = len(self.consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+        # A topic that was made just now is not known to every broker at once.
+        count = until(lambda: len(self.consumer.list_topics(topic, timeout=20).topics[topic].partitions),
+                      f"{topic} is not there")
         self.consumer.assign([TopicPartition(topic, number, 0) for number in range(count)])
         self.topic, self.messages, self.ended, self.count = topic, [], set(), count
 
