@@ -68,7 +68,8 @@ def test_an_unknown_of_a_killed_replica_is_none():
 
 
 @pytest.mark.parametrize(("what", "change"), [
-    ("second calls", {"decisions": [call(), call(instance="cid-2")], "ledger": entries(INTENT, INTENT, {"k": "started"})}),
+    ("second calls", {"decisions": [call(), call(instance="cid-2")],
+                      "ledger": entries(INTENT, INTENT, {"k": "started"})}),
     ("lost", {"started": []}),
     ("double outcomes", {"started": [started(), started()]}),
     ("calls without an intent", {"ledger": entries({"k": "started"})}),
