@@ -129,6 +129,7 @@ class Deployment:
         self.stopped_at: dict = {}
         self.simulator = None
         self.simulator_url = ""
+        self.simulators = 0
         self.tails: dict = {}
         self.decided: list = []
         self.journal_offset = 0
@@ -142,7 +143,9 @@ class Deployment:
     def start_simulator(self, **settings) -> None:
         port = self.simulator_url.rsplit(":", 1)[1] if self.simulator_url else "0"
         file = self.folder / "simulator.json"
-        file.write_text(json.dumps({"ratePerMinute": 0, "onActive": "startAnother", **settings}))
+        self.simulators += 1
+        # A seed of its own: a second process would give the first one's instance ids to other campaigns.
+        file.write_text(json.dumps({"ratePerMinute": 0, "onActive": "startAnother", "seed": self.simulators, **settings}))
         self.simulator = subprocess.Popen(
             [self.binary, "simulate", "--listen", f"127.0.0.1:{port}", "--settings", file, "--journal",
              self.folder / "journal.jsonl"], stdout=subprocess.PIPE, text=True)
