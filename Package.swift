@@ -72,7 +72,12 @@ let tests: [Target] = [
     .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
-    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator"]),
+    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
+    // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
+    .testTarget(
+        name: "ContractTests",
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
+        exclude: ["test_contracts.py", "requests.json"]),
 ]
 
 let package = Package(

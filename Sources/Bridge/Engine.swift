@@ -5,6 +5,8 @@ internal import Records
 /// What the engine asks its drivers to do, in order.
 enum DriverCommand: Sendable {
     case step(TakeOverStep)
+    /// Deliver the source partition's records from this offset on.
+    case start(partition: Int32, offset: Int64, number: Int)
     case pause([Int32])
     case resume([Int32])
     case finishRevoke(Int)
@@ -23,6 +25,10 @@ package actor Engine {
     private var controlEnd: Int64 = -1
     private var controlWaits: [(partition: Int32, epoch: Int, high: Int64)] = []
     private var latesPending = 0
+    /// Starts of source partitions that are not in force yet: what comes before was fetched for an earlier start, and
+    /// taking it would skip the records in between.
+    private var starting: [Int32: Int] = [:]
+    private var starts = 0
     private let revokeDeadline: Int64
     private(set) var tickedAt: Int64
 
@@ -127,12 +133,18 @@ package actor Engine {
         pump()
     }
 
+    func sourceStarted(partition: Int32, number: Int) {
+        if starting[partition] == number { starting[partition] = nil }
+    }
+
     func admit(_ events: [DecodedRecord], partition: Int32) {
+        guard starting[partition] == nil else { return }
         machine.admit(events, partition: partition, at: clock())
         pump()
     }
 
     func sourceEnd(partition: Int32, offset: Int64) {
+        guard starting[partition] == nil else { return }
         machine.sourceEnd(partition: partition, offset: offset, at: clock())
         pump()
     }
@@ -200,7 +212,15 @@ package actor Engine {
         for call in machine.nextCalls(at: now) { callSink.yield(call) }
         if let plan = machine.nextTransaction(at: now) { transactionSink.yield(plan) }
         for number in machine.finishedRevokes(at: now) { commandSink.yield(.finishRevoke(number)) }
-        for step in machine.takeOverSteps() { commandSink.yield(.step(step)) }
+        for step in machine.takeOverSteps() {
+            if case .start(let partition, let offset) = step {
+                starts += 1
+                starting[partition] = starts
+                commandSink.yield(.start(partition: partition, offset: offset, number: starts))
+            } else {
+                commandSink.yield(.step(step))
+            }
+        }
         for mark in machine.doubtMarks() {
             commandSink.yield(.doubtMark(partition: mark.partition, epoch: mark.epoch))
         }

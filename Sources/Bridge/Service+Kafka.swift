@@ -54,6 +54,8 @@ extension BridgeService {
                     observer.take(statistics)
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
+                case .started(let partition, let number):
+                    await engine.sourceStarted(partition: partition.partition, number: number)
                 case .assignedManually: break
                 }
             }
@@ -153,7 +155,7 @@ extension BridgeService {
                     outages.failed("kafka-ledger", [.error: .error(error), .topic: .string(settings.topics.ledger)])
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
-                case .assigned, .revoked, .statistics: break
+                case .assigned, .revoked, .started, .statistics: break
                 }
             }
         }
@@ -172,8 +174,9 @@ extension BridgeService {
                 case .step(.stop(let partition)):
                     guard tailed.remove(partition) != nil else { continue }
                     await readLedgers(tailed)
-                case .step(.start(let partition, let offset)):
-                    await start(partition, at: offset)
+                case .step(.start): preconditionFailure("a start has its own command")
+                case .start(let partition, let offset, let number):
+                    await start(partition, at: offset, number: number)
                 case .step(.committedOffset(let partition, let epoch)):
                     group.addTask { await self.fetchCommitted(partition, epoch) }
                 case .step(.marks(let partition, let epoch)):
@@ -204,9 +207,9 @@ extension BridgeService {
         }
     }
 
-    private func start(_ partition: Int32, at offset: Int64) async {
+    private func start(_ partition: Int32, at offset: Int64, number: Int) async {
         do {
-            try await consumer.start(TopicPartition(settings.topics.source, partition), at: offset)
+            try await consumer.start(TopicPartition(settings.topics.source, partition), at: offset, number: number)
         } catch {
             outages.failed("kafka-start", [.error: .error(error), .partition: .int(partition)])
         }

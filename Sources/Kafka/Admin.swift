@@ -55,8 +55,8 @@ package actor Admin {
             settings, defaults: ["group.id": "campaign-bridge-admin"],
             removed: ["group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms"])
         try configuration.set("isolation.level", "read_uncommitted")
-        let client = try NativeClient(
-            RD_KAFKA_CONSUMER, configuration, events: RD_KAFKA_EVENT_ERROR, observer: observer)
+        // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
+        let client = try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
         admin = NativeAdmin(client: client, timeout: timeout)
     }
 

@@ -92,13 +92,15 @@ extension Consumer {
     /// Goes to the partition's wanted offset. While the library still stops or starts the partition, it refuses; then
     /// the next turns try again.
     func seek(_ partition: TopicPartition) throws(KafkaError) {
-        guard let client, let from = partitions[partition]?.from else { return }
+        guard let client, let progress = partitions[partition], let from = progress.from else { return }
         let list = PartitionList([(partition, offset: from)])
         // Answered by the library's main thread, without a broker: a bound against its faults only.
         let error = KafkaError.take(rd_kafka_seek_partitions(client.pointer, list.pointer, 1000)) ?? list.error
         switch error?.code {
         case nil:
             partitions[partition]?.attempts = 0
+            mailbox.remove([partition])
+            mailbox.add(.started(partition, number: progress.number))
             let resumed = PartitionList([partition])
             let error = KafkaError(rd_kafka_resume_partitions(client.pointer, resumed.pointer)) ?? resumed.error
             if let error { throw error }

@@ -17,6 +17,9 @@ package actor Consumer {
         case records([Record])
         /// The reader stands at the end of a partition, as its isolation level sees it. May come more than once.
         case endOfPartition(TopicPartition, offset: Int64)
+        /// `start` with this number is in force: records and ends of the partition that come later are from its offset
+        /// on, those that came before belong to an earlier start.
+        case started(TopicPartition, number: Int)
         /// The list of `assign` with this number is in force: what comes later of a partition that it added belongs to
         /// that addition, and not to an earlier one.
         case assignedManually(number: Int)
@@ -71,6 +74,8 @@ package actor Consumer {
     struct Progress {
         /// Records come only after the start, and none below this offset.
         var from: Int64?
+        /// Of the start.
+        var number = 0
         /// A start that the library was not ready for; tried again at each turn.
         var attempts = 0
     }
@@ -151,14 +156,14 @@ package actor Consumer {
     /// taken before but not read are forgotten.
     ///
     /// - Throws: where the partition is not in the assignment any more.
-    package func start(_ partition: TopicPartition, at offset: Int64) throws {
+    package func start(_ partition: TopicPartition, at offset: Int64, number: Int = 0) throws {
         _ = try open()
         precondition(offset >= 0)
         guard partitions[partition] != nil else {
             throw KafkaError(.unknownPartition, "\(partition) is not in the assignment")
         }
         mailbox.remove([partition])
-        partitions[partition] = Progress(from: offset, attempts: 1)
+        partitions[partition] = Progress(from: offset, number: number, attempts: 1)
         try seek(partition)
     }
 

@@ -17,16 +17,17 @@ final class NativeProducer {
             settings, defaults: defaults, forced: forced, removed: NativeProducer.consumerOnly)
         maximumBytes = configuration.number(of: "message.max.bytes")
         reports = DeliveryReports()
+        // No events: nobody polls between two writes, so they would pile up while a producer is idle. Without them the
+        // library logs its errors, and makes no statistics.
         client = try NativeClient(
-            RD_KAFKA_PRODUCER, configuration, events: RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS, reports: reports,
-            observer: observer)
+            RD_KAFKA_PRODUCER, configuration, events: 0, reports: reports, observer: observer)
     }
 
     /// Properties that a shared configuration may hold and a producer does not take.
     private static let consumerOnly: Set<String> = [
         "group.id", "group.instance.id", "partition.assignment.strategy", "session.timeout.ms",
         "heartbeat.interval.ms", "max.poll.interval.ms", "auto.offset.reset", "queued.max.messages.kbytes",
-        "fetch.wait.max.ms", "isolation.level",
+        "fetch.wait.max.ms", "isolation.level", "statistics.interval.ms",
     ]
 
     /// Bytes that a record takes on the wire at most, uncompressed: its parts and the batch format's own bytes.

@@ -144,6 +144,10 @@ package actor TransactionalProducer {
             return abort(nil, until: end)
         }
         if let failure = sendOffsets(work, until: end) { return failure }
+        // The offsets may have hung past the watchdog: then the work is somebody else's by now.
+        guard !isLost.load(ordering: .sequentiallyConsistent) else {
+            return .lost(KafkaError(.timedOut, "the transaction was given up while its offsets were sent"))
+        }
         return finish(until: end)
     }
 
@@ -232,6 +236,8 @@ package actor TransactionalProducer {
                     rd_kafka_commit_transaction(native.client.pointer, remaining(until: end).milliseconds))
             else { return .committed }
             if error.isFatal { return .lost(error) }
+            // Whatever became of the commit: the broker takes the abort only where it has not committed, else it
+            // answers with a fatal error (INVALID_TXN_STATE).
             if error.isAbortable { return abort(error, until: end) }
             guard error.isRetriable, ContinuousClock.now < end else { return .lost(error) }
         }

@@ -30,7 +30,9 @@ enum Commands {
         discussion: """
             Consumes start requests, calls the API once for each, and publishes what came of it. The first signal lets \
             calls under way end and commits their outcomes; a second one ends the process at once, which loses no \
-            event and starts none twice.
+            event and starts none twice. Exit codes besides the common ones: 4 the drain's deadline passed, 5 another \
+            process has this replica's name, 6 going on would help nothing (the log says why), 128 and the signal's \
+            number after a second signal.
             """,
         examples: [.init("campaign-bridge run -c bridge.yaml", "Runs with this configuration.")])
 
@@ -73,6 +75,10 @@ enum Commands {
 
     private static let validate = CommandDeclaration(
         "validate", "Says what would be called for an event, without calling it.",
+        discussion: """
+            Needs no network. The core itself decides, as for the first record of this identity. Exit code 1: it would \
+            become a dead letter.
+            """,
         options: [
             OptionDeclaration(
                 "header", short: "H", placeholder: "name=value", repeats: true, help: "A header of the record."),
@@ -88,6 +94,10 @@ enum Commands {
 
     private static let send = CommandDeclaration(
         "send", "Sends a start request to the source topic. The bridge then calls real people.",
+        discussion: """
+            The record's key is the campaign. What would become a dead letter is not sent. Exit codes: 0 sent, and with \
+            --wait started; 1 not sent, or a dead letter came of it; 3 not acknowledged; 4 sent, and no result in time.
+            """,
         options: [
             OptionDeclaration("stream", placeholder: "id", required: true, help: "The stream (streamId)."),
             OptionDeclaration("campaign", placeholder: "id", required: true, help: "The campaign (campaignId)."),

@@ -66,7 +66,7 @@ struct DemoTally: Sendable {
             suppressed += 1
             add(Line(time: time, label: label(event), outcome: "duplicate: not called again", isGood: true))
         case .callEnded(_, _, let report): calls[CallClass(report.result), default: 0] += 1
-        case .released(let event, let cause, _): inDoubtNow.remove(event.requestID); _ = cause
+        case .released(let event, _, _): inDoubtNow.remove(event.requestID)
         case .inDoubt(let event, _, _):
             doubts += 1
             inDoubtNow.insert(event.requestID)

@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+@Suite("The architecture page names what is there", .timeLimit(.minutes(1)))
+struct ArchitectureTests {
+    @Test(
+        "Each file of a table is there, and has each function",
+        arguments: ["## The path of a record", "## Where each rule stands", "## Guards"])
+    func functions(heading: String) throws {
+        let rows = try rows(of: text(of: "docs/architecture.md"), below: heading)
+        #expect(rows.count >= 6)
+        for row in rows {
+            let source = try text(of: "Sources/" + row[1])
+            for name in row[2].components(separatedBy: ", ") {
+                #expect(
+                    source.contains("func \(name)("), "\(row[0]): \(row[1]) has no function \(name)")
+            }
+        }
+    }
+
+    @Test("Each rule of the ledger has its place, but for the one that is not there")
+    func rules() throws {
+        let page = try text(of: "docs/architecture.md")
+        let named = Set(
+            try rows(of: page, below: "## Where each rule stands").compactMap {
+                $0[0].split(separator: " ").first.map(String.init)
+            })
+        #expect(named == Set((1...12).filter { $0 != 9 }.map { "L\($0)" }))
+        #expect(page.contains("L9 is about replays, which are not in this version."))
+    }
+
+    @Test("The targets are those of the package, in its order")
+    func targets() throws {
+        let rows = try rows(of: text(of: "docs/architecture.md"), below: "## Targets").map { $0[0] }
+        let package = try text(of: "Package.swift")
+        let rooms = try #require(package.components(separatedBy: "let rooms: [Target] = [").last)
+        let list = rooms.components(separatedBy: "\n]")[0]
+        let names = list.components(separatedBy: "name: \"").dropFirst().map { $0.components(separatedBy: "\"")[0] }
+        #expect(rows == names)
+        for name in rows {
+            #expect(FileManager.default.fileExists(atPath: root.appendingPathComponent("Sources/\(name)").path))
+        }
+    }
+
+    @Test("Each relative link of the documents leads to a file", arguments: ["contracts", "ledger", "architecture"])
+    func links(page: String) throws {
+        let parts = try text(of: "docs/\(page).md").components(separatedBy: "](").dropFirst()
+        for part in parts {
+            let target = part.components(separatedBy: ")")[0]
+            guard !target.hasPrefix("https://") else { continue }
+            let path = root.appendingPathComponent("docs").appendingPathComponent(target).standardizedFileURL.path
+            #expect(FileManager.default.fileExists(atPath: path), "\(target)")
+        }
+    }
+}
