@@ -145,7 +145,8 @@ class Deployment:
         file = self.folder / "simulator.json"
         self.simulators += 1
         # A seed of its own: a second process would give the first one's instance ids to other campaigns.
-        file.write_text(json.dumps({"ratePerMinute": 0, "onActive": "startAnother", "seed": self.simulators, **settings}))
+        file.write_text(json.dumps(
+            {"ratePerMinute": 0, "onActive": "startAnother", "seed": self.simulators, **settings}))
         self.simulator = subprocess.Popen(
             [self.binary, "simulate", "--listen", f"127.0.0.1:{port}", "--settings", file, "--journal",
              self.folder / "journal.jsonl"], stdout=subprocess.PIPE, text=True)
