@@ -185,6 +185,16 @@ package actor Engine {
         return machine.wake(at: now) - now.monotonic
     }
 
+    /// Every partition counts as lost: answers are handed over as they come, and nothing begins any more.
+    func abandon() {
+        let now = clock()
+        machine.revoked(
+            number: .max, partitions: machine.snapshot(at: now).partitions.map(\.partition), isLost: true,
+            deadline: now.monotonic, at: now)
+        machine.beginDrain()
+        pump()
+    }
+
     func beginDrain() {
         machine.beginDrain()
         pump()

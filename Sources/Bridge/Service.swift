@@ -116,7 +116,14 @@ package final class BridgeService: Sendable {
             var end = ServiceEnd.drained
             for await result in group {
                 guard let result else { continue }
-                end = result == .drained ? await self.drain() : result
+                if result == .drained {
+                    end = await self.drain()
+                } else {
+                    // What is known of the calls goes to the next owner, which would have to call it unknown.
+                    await self.engine.abandon()
+                    _ = await self.drain()
+                    end = result
+                }
                 break
             }
             self.health.ended()

@@ -252,8 +252,9 @@ class Deployment:
     def produce(self, records: list) -> list:
         """Records as dictionaries of key, value, headers, partition; gives their offsets."""
         if self.producer is None:
+            # Without idempotence, as many producers are: what it repeats after a fault is the same event.
             self.producer = Producer({"bootstrap.servers": self.servers, "message.max.bytes": 5000000, "linger.ms": 1,
-                                      "enable.idempotence": True, "log_level": 0})
+                                      "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 1000, "log_level": 0})
         offsets, failures = [], []
 
         def delivered(error, message):
