@@ -74,6 +74,11 @@ package actor Engine {
         pump()
     }
 
+    func sourceBroken(partition: Int32) {
+        machine.sourceBroken(partition: partition, at: clock())
+        pump()
+    }
+
     func producerReady() {
         machine.producerReady(at: clock())
         pump()
@@ -93,6 +98,13 @@ package actor Engine {
         machine.takeOverFailed(partition: partition, epoch: epoch, text)
         pump()
     }
+
+    func takeOverAgain(partition: Int32, epoch: Int) {
+        machine.takeOverAgain(partition: partition, epoch: epoch, at: clock())
+        pump()
+    }
+
+    func isBlocked(partition: Int32, epoch: Int) -> Bool { machine.isBlocked(partition: partition, epoch: epoch) }
 
     func ledger(partition: Int32, _ records: [LedgerRecord]) {
         let now = clock()
@@ -158,8 +170,9 @@ package actor Engine {
         pump()
     }
 
-    func lateWritten() {
+    func lateWritten(_ late: LateWrite) {
         latesPending -= 1
+        machine.lateWritten(late)
     }
 
     // MARK: - Time and end
@@ -170,6 +183,16 @@ package actor Engine {
         tickedAt = now.monotonic
         pump()
         return machine.wake(at: now) - now.monotonic
+    }
+
+    /// Every partition counts as lost: answers are handed over as they come, and nothing begins any more.
+    func abandon() {
+        let now = clock()
+        machine.revoked(
+            number: .max, partitions: machine.snapshot(at: now).partitions.map(\.partition), isLost: true,
+            deadline: now.monotonic, at: now)
+        machine.beginDrain()
+        pump()
     }
 
     func beginDrain() {

@@ -28,7 +28,9 @@ package final class Health: Sendable {
             switch partition.stage {
             case .blocked: reasons.append("partition \(partition.partition) is blocked: see the log")
             case .takingOver where partition.age > 30_000:
-                reasons.append("partition \(partition.partition) has not been taken over yet")
+                reasons.append(
+                    "partition \(partition.partition) has not been taken over yet"
+                        + (partition.waitsFor.map { ": it waits for \($0)" } ?? ""))
             default: break
             }
         }

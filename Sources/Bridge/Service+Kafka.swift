@@ -42,6 +42,13 @@ extension BridgeService {
                     outages.failed(
                         "kafka-consumer",
                         [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+                    guard let partition else { continue }
+                    if Self.placeIsGone.contains(error.code) {
+                        await engine.sourceBroken(partition: partition.partition)
+                    } else if error.code == .state {
+                        // After a topic was removed and made anew the library may never fetch it again.
+                        finishSink.yield(.failed("\(error); a new process can read it"))
+                    }
                 case .statistics(let statistics):
                     if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-consumer") }
                     observer.take(statistics)
@@ -63,6 +70,33 @@ extension BridgeService {
             let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
             await engine.admit(records[start..<end].map(decoder.decode), partition: partition)
             start = end
+        }
+    }
+
+    /// What the consumer says where a topic was removed or made anew: it would go on at the old place, if at all.
+    private static let placeIsGone: [KafkaError.Code] = [
+        .unknownPartition, .unknownTopic, .unknownTopicOrPartition, .autoOffsetReset, .offsetOutOfRange,
+    ]
+
+    /// Looks now and then whether the source ends before the place that we have read to: then it is another topic of the
+    /// same name, and the consumer need not notice.
+    func sourceWatch() async {
+        while !Task.isCancelled {
+            await pause(settings.kafka.statisticsInterval)
+            for partition in await engine.snapshot().partitions where partition.stage == .owned {
+                let source = TopicPartition(settings.topics.source, partition.partition)
+                do throws(KafkaError) {
+                    let high = try await admin.watermarks(source).high
+                    guard high < partition.position else { continue }
+                    logger.error(
+                        "the source ends before the place that was read to: the topic was made anew under its name",
+                        [.partition: .int(partition.partition), .offset: .int(partition.position)])
+                    await engine.sourceBroken(partition: partition.partition)
+                } catch {
+                    // The consumer meets the same fault and tells it.
+                    logger.debug("the source's end cannot be had", [.error: .error(error)])
+                }
+            }
         }
     }
 
@@ -226,10 +260,10 @@ extension BridgeService {
             (try await self.admin.watermarks(ledger), try await self.admin.watermarks(source))
         }
         guard let (ledgerMarks, sourceMarks) = marks else {
-            await engine.takeOverFailed(
-                partition: partition, epoch: epoch,
-                "there is no ledger partition \(ledger): the ledger needs as many partitions as the source; run"
-                    + " campaign-bridge topics --create")
+            await blocked(
+                partition, epoch, until: [ledger, source],
+                "there is no ledger partition \(ledger), or no source partition of that number: the ledger needs as many"
+                    + " partitions as the source; run campaign-bridge topics --create")
             return
         }
         await engine.marks(
@@ -245,12 +279,25 @@ extension BridgeService {
             try await self.admin.watermarks(control)
         }
         guard let marks else {
-            await engine.takeOverFailed(
-                partition: partition, epoch: epoch,
+            await blocked(
+                partition, epoch, until: [control],
                 "there is no control topic \(control.topic): run campaign-bridge topics --create")
             return
         }
         await engine.controlMark(partition: partition, epoch: epoch, high: marks.high)
+    }
+
+    /// Says what is missing, and takes over as soon as it is there (P4).
+    private func blocked(_ partition: Int32, _ epoch: Int, until missing: [TopicPartition], _ text: String) async {
+        await engine.takeOverFailed(partition: partition, epoch: epoch, text)
+        while await engine.isBlocked(partition: partition, epoch: epoch), !Task.isCancelled {
+            await pause(.seconds(1))
+            let found = await persistently("kafka-marks", partition) { () async throws(KafkaError) in
+                for wanted in missing { _ = try await self.admin.watermarks(wanted) }
+                return true
+            }
+            if found == true { await engine.takeOverAgain(partition: partition, epoch: epoch) }
+        }
     }
 
     private func fetchDoubtMark(_ partition: Int32, _ epoch: Int) async {
@@ -258,6 +305,8 @@ extension BridgeService {
         let marks = await persistently("kafka-marks", partition) { () async throws(KafkaError) in
             try await self.admin.watermarks(ledger)
         }
+        // Without an answer the engine asks again at once.
+        if marks == nil { await pause(.seconds(1)) }
         await engine.doubtMark(partition: partition, epoch: epoch, high: marks?.high)
     }
 

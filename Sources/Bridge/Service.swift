@@ -104,6 +104,9 @@ package final class BridgeService: Sendable {
                 await self.tickLoop(); return nil
             }
             group.addTask {
+                await self.sourceWatch(); return nil
+            }
+            group.addTask {
                 await stop.wait()
                 return stop.isRequested ? .drained : nil
             }
@@ -113,7 +116,14 @@ package final class BridgeService: Sendable {
             var end = ServiceEnd.drained
             for await result in group {
                 guard let result else { continue }
-                end = result == .drained ? await self.drain() : result
+                if result == .drained {
+                    end = await self.drain()
+                } else {
+                    // What is known of the calls goes to the next owner, which would have to call it unknown.
+                    await self.engine.abandon()
+                    _ = await self.drain()
+                    end = result
+                }
                 break
             }
             self.health.ended()
@@ -158,6 +168,7 @@ package final class BridgeService: Sendable {
 
     /// The engine's timers, to within `resolution`.
     private func tickLoop() async {
+        var watch = TakeOverWatch(limit: settings.ledger.progressWarning.milliseconds)
         let resolution: Int64 = 25
         var reported: Int64 = .min
         while !Task.isCancelled {
@@ -165,7 +176,12 @@ package final class BridgeService: Sendable {
             let now = clock().monotonic
             if reported == .min || now - reported >= 1000 {
                 reported = now
-                observer.take(await engine.snapshot())
+                let snapshot = await engine.snapshot()
+                observer.take(snapshot)
+                for (partition, text) in watch.standing(snapshot, at: now) {
+                    logger.warning(
+                        "ledger-blocked: a take-over waits", [.partition: .int(partition), .detail: .string(text)])
+                }
                 outages.writeDue()
             }
             await pause(.milliseconds(max(1, min(wait, resolution))))
@@ -198,7 +214,7 @@ package final class BridgeService: Sendable {
                 outages.failed("late-answer", [.error: .error(error)])
                 await pause(.seconds(1))
             }
-            await engine.lateWritten()
+            await engine.lateWritten(late)
         }
     }
 }

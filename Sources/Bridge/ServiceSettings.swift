@@ -71,6 +71,8 @@ extension BridgeSettings {
             "bootstrap.servers": kafka.bootstrapServers.joined(separator: ","),
             "client.id": kafka.clientId,
             "security.protocol": kafka.security.securityProtocol.rawValue,
+            // The library's own 10 s would add that much to every outage.
+            "reconnect.backoff.max.ms": "2000",
             "statistics.interval.ms": String(kafka.statisticsInterval.milliseconds),
         ]
         let security = kafka.security

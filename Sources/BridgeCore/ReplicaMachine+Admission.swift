@@ -211,6 +211,7 @@ extension ReplicaMachine {
             if let report = hand.report { settle(ref, report, at: now) }
         } else {
             doubt(ref, attempt, cause: "interrupted", seen: now)
+            if let own = unwritten[request.entryHash] { partitions[ref.partition]?.index.apply(request.entryHash, own) }
             lateArrived(request.entryHash, partition: ref.partition, at: now)
         }
     }

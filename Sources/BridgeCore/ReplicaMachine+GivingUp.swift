@@ -52,13 +52,16 @@ extension ReplicaMachine {
         _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ attempt: Attempt, _ result: KnownResult
     ) {
         if isBroken(.lateAnswerDropped) { return }
-        lates.append(
-            LateWrite(
-                partition: partition, hash: hash,
-                answer: LateAnswer(
-                    identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner,
-                    serial: attempt.serial,
-                    result: result)))
+        let answer = LateAnswer(
+            identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner, serial: attempt.serial,
+            result: result)
+        lates.append(LateWrite(partition: partition, hash: hash, answer: answer))
+        unwritten[hash] = answer
+    }
+
+    /// A late answer stands in the ledger.
+    package mutating func lateWritten(_ late: LateWrite) {
+        if unwritten[late.hash] == late.answer { unwritten[late.hash] = nil }
     }
 
     /// After a take-over: hands whose outcome the ledger already tells are done.

@@ -84,6 +84,14 @@ extension ReplicaMachine {
         }
     }
 
+    /// The place that an owned partition's records are read from is gone: its topic was removed, made anew or cut. It is
+    /// taken over anew, as if it had been lost and regained; what stands in the way is said there.
+    package mutating func sourceBroken(partition number: Int32, at now: Moment) {
+        guard partitions[number]?.isOwned == true else { return }
+        giveUp(number)
+        begin(number, at: now)
+    }
+
     private mutating func begin(_ number: Int32, at now: Moment) {
         epochs += 1
         partitions[number] = Partition(epoch: epochs, began: now.monotonic)
@@ -198,11 +206,28 @@ extension ReplicaMachine {
         steps.append(.start(partition: number, offset: start))
     }
 
-    /// A step cannot be done and waiting does not help; the partition stays paused (L11: a source partition without a
-    /// ledger partition). The text says what to do.
+    /// A step cannot be done as long as a person does nothing; the partition stays paused (L11: a source partition
+    /// without a ledger partition). The text says what to do.
     package mutating func takeOverFailed(partition number: Int32, epoch: Int, _ text: String) {
         guard let partition = partitions[number], partition.epoch == epoch else { return }
         block(number, text)
+    }
+
+    /// What a take-over failed for is there now: it begins anew.
+    package mutating func takeOverAgain(partition number: Int32, epoch: Int, at now: Moment) {
+        guard isBlocked(partition: number, epoch: epoch), let old = partitions[number] else { return }
+        begin(number, at: now)
+        partitions[number]?.index = old.index
+        partitions[number]?.isTailing = old.isTailing
+        partitions[number]?.ledgerEnd = old.ledgerEnd
+    }
+
+    /// Whether that take-over has failed and nothing has come after it.
+    package func isBlocked(partition number: Int32, epoch: Int) -> Bool {
+        guard let partition = partitions[number], partition.epoch == epoch, case .blocked = partition.stage else {
+            return false
+        }
+        return true
     }
 
     private mutating func block(_ number: Int32, _ text: String) {

@@ -41,6 +41,9 @@ package struct ReplicaMachine: ~Copyable {
     var sweptAt: Int64 = 0
     var steps: [TakeOverStep] = []
     var lates: [LateWrite] = []
+    /// Late answers that are not known to be written. A process that gets their partition back, after an outage of the
+    /// brokers say, needs no ledger to know them.
+    var unwritten: [KeyHash: LateAnswer] = [:]
     var notes: [Note] = []
 
     struct OpenTransaction {

@@ -20,6 +20,8 @@ package struct ReplicaSnapshot: Sendable {
     package struct PartitionState: Sendable {
         package var partition: Int32
         package var stage: Stage
+        /// During a take-over, the step that it waits for and how far that is; it changes whenever there is progress.
+        package var waitsFor: String?
         /// Milliseconds since the take-over began.
         package var age: Int64
         package var position: Int64
@@ -64,8 +66,8 @@ extension ReplicaMachine {
             },
             partitions: partitions.map { number, partition in
                 .init(
-                    partition: number, stage: partition.publicStage, age: now.monotonic - partition.began,
-                    position: partition.position, committed: partition.committed,
+                    partition: number, stage: partition.publicStage, waitsFor: partition.waitsFor,
+                    age: now.monotonic - partition.began, position: partition.position, committed: partition.committed,
                     unfinished: partition.requests.count, isPaused: partition.isPaused,
                     ledgerEntries: partition.index.count, ledgerBytes: partition.index.bytes)
             }.sorted { $0.partition < $1.partition },
@@ -76,6 +78,18 @@ extension ReplicaMachine {
 }
 
 extension Partition {
+    fileprivate var waitsFor: String? {
+        switch stage {
+        case .committedOffset: "the group's committed offset, behind open transactions"
+        case .marks: "the ends of ledger and source"
+        case .ledger(_, let mark):
+            "the ledger: read to offset \(max(0, ledgerEnd)) with \(index.count) entries, of \(mark); an open"
+                + " transaction holds it up, or it cannot be read"
+        case .control: "the control topic's end"
+        case .owned, .draining, .blocked: nil
+        }
+    }
+
     fileprivate var publicStage: ReplicaSnapshot.Stage {
         switch stage {
         case .committedOffset, .marks, .ledger, .control: .takingOver

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from harness import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +74,19 @@ def cluster(tmp_path):
     one = Cluster(tmp_path / "kafka")
     yield one
     one.do("wipe")
+
+
+@pytest.fixture
+def bridge(binary, brokers, unique, tmp_path):
+    """A deployment on the shared broker; its processes are gone after the test."""
+    one = Deployment(binary, brokers, unique, tmp_path)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def own_broker_bridge(binary, cluster, unique, tmp_path):
+    """A deployment with brokers of its own, which are up when the test has called `cluster.up`."""
+    one = Deployment(binary, "", unique, tmp_path)
+    yield one
+    one.stop()

@@ -1,0 +1,124 @@
+"""Topics that are missing, cannot be read to their end, or go away: no call without a ledger, and on again after."""
+
+import time
+
+from confluent_kafka import Producer
+from harness import STRUCTURED, until
+
+
+def test_without_a_ledger_nothing_is_called(bridge):
+    bridge.prepare()
+    bridge.delete_topic("ledger")
+    bridge.send(10)
+    replica = bridge.start_replica("r1")
+    lines = until(lambda: replica.log("partition blocked"), "nobody says that the ledger is missing")
+    assert bridge.topic("ledger") in lines[0]["detail"] and "topics --create" in lines[0]["detail"]
+    until(lambda: not replica.ready(), "it says that it is ready")
+    time.sleep(2)
+    assert bridge.decisions() == []
+    bridge.create_topic("ledger", bridge.partitions)
+    bridge.wait_outcomes()
+    assert bridge.verdict().problems == {}
+
+
+def test_a_ledger_that_cannot_be_read_to_its_end_holds_up_every_call(bridge):
+    """Somebody's open transaction stands in the ledger: what lies behind it is not known."""
+    bridge.settings = {"ledger": {"progressWarning": "2s"}}
+    bridge.prepare()
+    bridge.send(10, partition=0)
+    stranger = Producer({"bootstrap.servers": bridge.servers, "transactional.id": bridge.name, "log_level": 0})
+    stranger.init_transactions(30)
+    stranger.begin_transaction()
+    stranger.produce(bridge.topic("ledger"), partition=0, key=b"stranger", value=b"{}")
+    assert stranger.flush(30) == 0
+    replica = bridge.start_replica("r1")
+    elsewhere = bridge.send(5, partition=1)
+    bridge.wait_outcomes(5)
+    time.sleep(3)
+    assert sorted(bridge.starts()) == sorted(event.campaign for event in elsewhere)
+    assert any("ledger-blocked" in str(line) for line in replica.log()), "nobody says what it waits for"
+    stranger.abort_transaction(30)
+    bridge.wait_outcomes()
+    assert bridge.verdict().problems == {}
+
+
+def test_a_source_partition_without_a_ledger_partition_stays_paused(bridge):
+    bridge.create_topic("ledger", 2)
+    bridge.create_topic("source", 4)
+    bridge.start_simulator()
+    for role in ("started", "dead", "control"):
+        bridge.create_topic(role, 1)
+    for partition in range(4):
+        bridge.send(5, partition=partition)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes(10)
+    until(lambda: len({line["partition"] for line in replica.log("partition blocked")}) == 2, "nobody says so")
+    owned = {event.campaign for event in bridge.events[:10]}
+    assert set(bridge.starts()) == owned
+
+
+def test_a_result_topic_that_goes_away_pauses_and_loses_nothing(bridge):
+    bridge.prepare()
+    bridge.send(10)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    for one in ("started", "dead"):
+        bridge.delete_topic(one)
+        bridge.tails.pop(one).close()
+    first = len(bridge.events)
+    bridge.send(50)
+    # What was called before it was noticed has its outcome in hand.
+    until(lambda: replica.log(outage="kafka-transaction"), "nobody says that a result cannot be written")
+    time.sleep(3)
+    called = len(bridge.starts())
+    time.sleep(3)
+    assert len(bridge.starts()) == called, "it goes on calling although no result can be written"
+    assert replica.process.poll() is None
+    bridge.create_topic("started", bridge.partitions)
+    bridge.create_topic("dead", bridge.partitions)
+    before, bridge.events = bridge.events[:first], bridge.events[first:]
+    bridge.wait_outcomes(50)
+    gone = {event.campaign for event in before}
+    bridge.decided = [line for line in bridge.decisions() if line["campaignId"] not in gone]
+    assert bridge.verdict().problems == {}
+    assert bridge.tail("dead").messages == []
+
+
+def test_a_missing_source_is_waited_for(bridge):
+    bridge.prepare()
+    bridge.delete_topic("source")
+    replica = bridge.start_replica("r1")
+    until(lambda: any("does not exist" in str(line.get("detail", "")) for line in replica.log()), "nobody says so")
+    assert replica.get("/health/live")[0] == 200 and replica.get("/health/ready")[0] == 503
+    bridge.create_topic("source", bridge.partitions)
+    bridge.send(10)
+    bridge.wait_outcomes()
+    assert bridge.verdict().problems == {}
+
+
+def test_a_source_that_is_made_anew_under_its_name_is_read_from_its_beginning(bridge):
+    """Offsets count within one incarnation of a topic: what lies below the old place must not be skipped in silence."""
+    bridge.settings = {"kafka": {"statisticsInterval": "1s"}}
+    bridge.partitions = 1
+    bridge.prepare()
+    old = bridge.send(10)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    bridge.delete_topic("source")
+    until(lambda: [line for line in replica.log() if line["level"] == "warning" and "source" in str(line)],
+          "nobody says that the source is gone")
+    bridge.create_topic("source", 1)
+    bridge.producer = None
+    bridge.send(5, "anew")
+    # The library may never read it again; then the process ends with that reason, and a supervisor begins anew.
+    until(lambda: bridge.outcomes() >= 15 or replica.process.poll() is not None, bridge.last_words, 60)
+    if replica.process.poll() is not None:
+        assert replica.exit() == 6
+        bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    # A repeat of an event of the old incarnation is still a repeat.
+    bridge.produce([{"value": event.value, "headers": STRUCTURED} for event in old])
+    bridge.send(20, "more")
+    bridge.wait_outcomes()
+    assert bridge.verdict().problems == {}
+    assert len(bridge.starts()) == 35 and bridge.tail("dead").messages == []
