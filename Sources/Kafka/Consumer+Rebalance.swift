@@ -123,8 +123,7 @@ extension Consumer {
         if !gone.isEmpty {
             for partition in gone { partitions[partition] = nil }
             mailbox.remove(Set(gone))
-            let list = PartitionList(gone)
-            if let error = KafkaError.take(rd_kafka_incremental_unassign(client, list.pointer)) { throw error }
+            if let error = Self.unassign(gone, client) { throw error }
         }
         mailbox.add(.assignedManually(number: number))
         let new = wanted.filter { partitions[$0.0] == nil }
@@ -134,9 +133,25 @@ extension Consumer {
             forward(partition, client)
         }
         // A partition that was paused when it was last given up would still be.
-        let running = PartitionList(new.map(\.0))
-        if let error = KafkaError(rd_kafka_resume_partitions(client, running.pointer)) { throw error }
-        let list = PartitionList(new.map { ($0.0, offset: $0.offset.native) })
-        if let error = KafkaError.take(rd_kafka_incremental_assign(client, list.pointer)) { throw error }
+        if let error = Self.resume(new.map(\.0), client) { throw error }
+        if let error = Self.add(new.map { ($0.0, offset: $0.offset.native) }, client) { throw error }
+    }
+
+    // One list in each function: the optimizer of Swift 6.0.3 ends with an assertion on several in one.
+    private static func unassign(_ partitions: [TopicPartition], _ client: OpaquePointer) -> KafkaError? {
+        let list = PartitionList(partitions)
+        return KafkaError.take(rd_kafka_incremental_unassign(client, list.pointer))
+    }
+
+    private static func resume(_ partitions: [TopicPartition], _ client: OpaquePointer) -> KafkaError? {
+        let list = PartitionList(partitions)
+        return KafkaError(rd_kafka_resume_partitions(client, list.pointer))
+    }
+
+    private static func add(
+        _ partitions: [(TopicPartition, offset: Int64)], _ client: OpaquePointer
+    ) -> KafkaError? {
+        let list = PartitionList(partitions)
+        return KafkaError.take(rd_kafka_incremental_assign(client, list.pointer))
     }
 }
