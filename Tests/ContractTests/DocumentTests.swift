@@ -29,7 +29,8 @@ struct DocumentTests {
             updatedAt: "2026-01-31T09:30:01.100Z")
         let value = try #require(try records(.started(answer, evidence: .answer))[0].value)
         let shown = try json(example("campaign-started", in: text(of: "docs/contracts.md")))
-        #expect(shown == (try JSONReader.parse(value)), "\(String(decoding: value, as: UTF8.self))")
+        let written = try JSONReader.parse(value)
+        #expect(shown == written, "\(String(decoding: value, as: UTF8.self))")
     }
 
     @Test("The failed event is what the encoder makes of the same request")
@@ -38,7 +39,8 @@ struct DocumentTests {
             .rejected, message: "the API answered 404: Campaign not found", nonce: 0x0123_4567_89ab_cdef)
         let value = try #require(try records(outcome).first { $0.topic == Samples.topics.failed }?.value)
         let shown = try json(example("campaign-start-failed", in: text(of: "docs/contracts.md")))
-        #expect(shown == (try JSONReader.parse(value)), "\(String(decoding: value, as: UTF8.self))")
+        let written = try JSONReader.parse(value)
+        #expect(shown == written, "\(String(decoding: value, as: UTF8.self))")
     }
 
     @Test("The data is taken as plain JSON and as a binary event")
