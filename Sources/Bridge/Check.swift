@@ -128,7 +128,7 @@ package struct BridgeCheck: Sendable {
             CheckLine(.fine, "broker", "\(brokers.count) \(brokers.count == 1 ? "broker" : "brokers"): \(addresses)"))
         let hasAll = await topics(admin, found, brokers.count, report)
         await CheckCluster(settings: settings).run(admin, brokers, found, report)
-        await group(admin, found, report)
+        await group(found, lines, report)
         guard ContinuousClock.now < end else {
             report(
                 CheckLine(
@@ -182,7 +182,7 @@ package struct BridgeCheck: Sendable {
     }
 
     private func group(
-        _ admin: Admin, _ found: [String: TopicDescription], _ report: @Sendable (CheckLine) -> Void
+        _ found: [String: TopicDescription], _ lines: KafkaLines, _ report: @Sendable (CheckLine) -> Void
     ) async {
         let name = "group \(settings.group.id)"
         let partitions = (found[settings.topics.source]?.partitions ?? []).map {
@@ -193,7 +193,17 @@ package struct BridgeCheck: Sendable {
             return
         }
         do throws(KafkaError) {
-            let offsets = try await admin.committedOffsets(group: settings.group.id, partitions)
+            let client = try CommittedOffsets(
+                settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
+            ) { lines.take($0) }
+            let offsets: [TopicPartition: Int64?]
+            do throws(KafkaError) {
+                offsets = try await client.fetch(partitions)
+            } catch {
+                _ = await client.close(deadline: .seconds(2))
+                throw error
+            }
+            _ = await client.close(deadline: .seconds(2))
             let known = offsets.values.count { $0 != nil }
             report(
                 CheckLine(.fine, name, "offsets can be read; \(known) of \(partitions.count) partitions have one"))

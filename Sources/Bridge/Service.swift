@@ -33,6 +33,7 @@ package final class BridgeService: Sendable {
     let consumer: Consumer
     let reader: Consumer
     let admin: Admin
+    let offsets: CommittedOffsets
     let plain: Producer
     let observer: Observer
     let tails = LedgerTails()
@@ -58,6 +59,11 @@ package final class BridgeService: Sendable {
         consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
         reader = try Consumer(settings: settings.reader, maximumBatch: 5000)
         admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) {
+            kafkaLog.take($0)
+        }
+        offsets = try CommittedOffsets(
+            settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
+        ) {
             kafkaLog.take($0)
         }
         plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) {
@@ -156,6 +162,7 @@ package final class BridgeService: Sendable {
         _ = await reader.close(deadline: limit)
         _ = await plain.close(deadline: limit)
         _ = await admin.close(deadline: limit)
+        _ = await offsets.close(deadline: limit)
         await client.close()
     }
 

@@ -20,6 +20,7 @@ extension BridgeSettings {
                     clockLeeway: connection.clockLeeway.milliseconds, doubtGrace: connection.doubtGrace.milliseconds)
             },
             sourcePartitions: sourcePartitions, owner: "\(replica.name ?? "replica")/\(run)")
+        core.settledPartitions = Int32(clamping: sourcePartitions)
         core.maximumAge = source.maximumAge.milliseconds
         core.maximumFutureTime = source.maximumFutureTime.milliseconds
         core.windowRecords = source.windowRecords

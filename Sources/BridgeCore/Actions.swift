@@ -34,6 +34,8 @@ package struct TransactionPlan: Sendable {
     package var writes: [LedgerWrite]
     /// For each partition with a write, moved or not (L2).
     package var offsets: [Int32: Int64]
+    /// Ledger partitions, from 0 on, that it settles; it then holds nothing else (see `ReplicaMachine.settling`).
+    package var settles: Int32 = 0
 }
 
 /// One ledger entry, and the result that becomes visible with it.

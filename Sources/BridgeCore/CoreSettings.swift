@@ -61,6 +61,9 @@ package struct CoreSettings: Sendable {
     package var circuitOpen: Int64 = 30_000
     /// How long a watermark that moved without a call may wait for its commit.
     package var offsetInterval: Int64 = 1000
+    /// Ledger partitions that a new producer's first transaction settles (see `ReplicaMachine.settling`); 0: none.
+    package var settledPartitions: Int32 = 0
+    package var settleAttempts = 3
 
     #if DELIBERATE_FAULTS
         package var deliberateFault: DeliberateFault?

@@ -102,7 +102,9 @@ package enum KnownResult: Sendable, Equatable {
 package enum LedgerRecord: Sendable, Equatable {
     case entry(key: [UInt8], LedgerEntry)
     case late(LateAnswer)
-    /// A deletion, or bytes that are no entry of ours. They change nothing.
+    /// An entry of ours, but not of this version: what it means is not known, so nothing may be called.
+    case unreadable(String)
+    /// A deletion, a mark of a settling transaction, or bytes that are no entry of ours. They change nothing.
     case other
 }
 
@@ -186,14 +188,31 @@ package enum LedgerWire {
         guard let key, let value else { return .other }
         let root: JSONValue
         do { root = try JSONReader.parse(value) } catch { return .other }
-        guard let generation = root["g"]?.int64.flatMap(Int32.init(exactly:)) else { return .other }
-        if root["k"]?.string == "late" { return late(root, generation: generation) }
+        guard let kind = root["k"]?.string, kind != "settled" else { return .other }
+        guard let generation = root["g"]?.int64.flatMap(Int32.init(exactly:)) else { return unreadable(kind) }
+        if kind == "late" { return late(root, generation: generation) }
         guard let offset = root["o"]?.int64, let scopeText = root["s"]?.string,
             let scope = UInt64(scopeText, radix: 16),
             let state = state(root)
-        else { return .other }
+        else { return unreadable(kind) }
         return .entry(
             key: key, LedgerEntry(generation: generation, sourceOffset: offset, scope: scope, state: state))
+    }
+
+    private static func unreadable(_ kind: String) -> LedgerRecord {
+        .unreadable("kind \(kind.prefix(32).filter { $0.isASCII && ($0.isLetter || $0.isNumber) })")
+    }
+
+    /// The mark that a settling transaction leaves in a partition, the same record each time.
+    package static func mark(of producer: String) -> (key: [UInt8], value: [UInt8]) {
+        var key = JSONWriter(capacity: 64)
+        key.array { out in
+            out.string("settled")
+            out.string(producer)
+        }
+        var value = JSONWriter(capacity: 32)
+        value.object { $0.member("k", "settled") }
+        return (key.bytes, value.bytes)
     }
 
     /// What an entry of ours can hold: with larger numbers, which anyone may write to the topic, sums would overflow.
@@ -228,7 +247,7 @@ package enum LedgerWire {
     private static func late(_ root: JSONValue, generation: Int32) -> LedgerRecord {
         guard let of = root["of"]?.string, let number = root["n"]?.int64.flatMap(attemptNumber),
             let owner = root["by"]?.string, let serial = root["q"]?.int64
-        else { return .other }
+        else { return unreadable("late") }
         let result: KnownResult
         switch root["was"]?.string {
         case "started":
@@ -237,14 +256,14 @@ package enum LedgerWire {
                     instanceID: root["i"]?.string, status: root["status"]?.string, message: root["message"]?.string,
                     totalCallsCompleted: root["calls"]?.int64, updatedAt: root["updatedAt"]?.string))
         case "released":
-            guard let cause = root["c"]?.string.flatMap(ReleaseCause.init) else { return .other }
+            guard let cause = root["c"]?.string.flatMap(ReleaseCause.init) else { return unreadable("late") }
             result = .released(cause)
         case "rejected":
             result = .rejected(
                 Rejection(
                     status: root["code"]?.int64.flatMap(Int.init(exactly:)) ?? 0,
                     message: root["message"]?.string ?? "", apiCode: root["api"]?.string))
-        default: return .other
+        default: return unreadable("late")
         }
         return .late(
             LateAnswer(

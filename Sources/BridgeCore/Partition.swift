@@ -26,6 +26,8 @@ struct Partition {
     var isTailing = false
     /// The ledger has been read up to here.
     var ledgerEnd: Int64 = -1
+    /// What the ledger holds that cannot be understood.
+    var unreadable: String?
     /// Unfinished records by offset.
     var requests: [Int64: Request] = [:]
     /// All records since the watermark, in their order, the finished ones too.

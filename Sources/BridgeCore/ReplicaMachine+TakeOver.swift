@@ -55,6 +55,7 @@ extension ReplicaMachine {
     /// A producer is initialised: the transactions of the one before it have ended.
     package mutating func producerReady(at now: Moment) {
         isProducerReady = true
+        settleAttempts = settings.settledPartitions > 0 ? settings.settleAttempts : 0
         for number in numbers {
             if let partition = partitions[number], case .committedOffset = partition.stage {
                 steps.append(.committedOffset(partition: number, epoch: partition.epoch))
@@ -161,6 +162,12 @@ extension ReplicaMachine {
             }
             partitions[number]?.index.apply(hash, fitting)
             if case .owned = stage { lateArrived(hash, partition: number, at: now) }
+        case .unreadable(let text):
+            // While the partition is ours nobody else writes entries.
+            switch stage {
+            case .owned, .draining, .blocked: break
+            default: partitions[number]?.unreadable = text
+            }
         case .other: break
         }
     }
@@ -177,6 +184,13 @@ extension ReplicaMachine {
 
     private mutating func ledgerRead(_ number: Int32) {
         guard let partition = partitions[number], case .ledger(let start, _) = partition.stage else { return }
+        if let text = partition.unreadable {
+            block(
+                number,
+                "the ledger holds an entry that this version cannot read (\(text)), so it cannot know what was started:"
+                    + " run the version that wrote it, or a newer one")
+            return
+        }
         partitions[number]?.stage = .control(start: start)
         steps.append(.readControl(partition: number, epoch: partition.epoch))
     }

@@ -7,6 +7,7 @@ extension ReplicaMachine {
     package mutating func nextTransaction(at now: Moment) -> TransactionPlan? {
         guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
         transactions += 1
+        if settleAttempts > 0 && !isDraining { return settling(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
         while plan.writes.count < settings.maximumTransaction, let ref = due.popFirst() {
@@ -42,6 +43,20 @@ extension ReplicaMachine {
             plan.writes.enumerated().map { ($0.element.hash, $0.offset) }, uniquingKeysWith: { $1 })
         if isBroken(.offsetsNotSent) && !plan.writes.isEmpty { plan.offsets = [:] }
         open = OpenTransaction(plan: plan, epochs: epochs, places: places)
+        return plan
+    }
+
+    /// A new producer's first transaction: a mark in each ledger partition, and an offset that means nothing.
+    ///
+    /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
+    /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
+    /// A further transaction of the same transactional id that is committed ends it as committed. That is right where
+    /// it was committed; where it had been aborted, its intents show as calls that may have been made, and are not made
+    /// again.
+    private mutating func settling(_ assignment: Int) -> TransactionPlan {
+        let plan = TransactionPlan(
+            id: transactions, assignment: assignment, writes: [], offsets: [:], settles: settings.settledPartitions)
+        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }
 
@@ -125,6 +140,10 @@ extension ReplicaMachine {
     package mutating func transactionEnded(_ id: Int, _ end: TransactionEnd, at now: Moment) {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
+        if ended.plan.settles > 0 {
+            // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
+            if case .committed = end { settleAttempts = 0 } else { settleAttempts -= 1 }
+        }
         switch end {
         case .committed:
             for write in ended.plan.writes { committed(write, at: now) }

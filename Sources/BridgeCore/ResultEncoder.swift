@@ -63,6 +63,14 @@ package struct ResultEncoder: Sendable {
         return (records, writes)
     }
 
+    /// The marks of a settling transaction. They change nothing in the ledger.
+    package func marks(of plan: TransactionPlan, producer: String) -> [OutgoingRecord] {
+        let mark = LedgerWire.mark(of: producer)
+        return (0..<plan.settles).map { partition in
+            OutgoingRecord(topic: topics.ledger, partition: partition, key: mark.key, value: mark.value)
+        }
+    }
+
     /// The late answer as a record of the ledger.
     package func record(of late: LateWrite) -> OutgoingRecord {
         OutgoingRecord(

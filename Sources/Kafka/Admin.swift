@@ -65,14 +65,6 @@ package actor Admin {
         return admin
     }
 
-    /// The group's committed offsets, with stable-offset semantics: the answer waits for pending transactions of the
-    /// group. nil: none.
-    package func committedOffsets(
-        group: String, _ partitions: [TopicPartition]
-    ) throws(KafkaError) -> [TopicPartition: Int64?] {
-        try native().committedOffsets(group: group, partitions)
-    }
-
     /// First and last + 1 offset of a partition, transactions still open included.
     package func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
         try native().watermarks(partition)

@@ -6,40 +6,6 @@ struct NativeAdmin {
     let client: NativeClient
     let timeout: Duration
 
-    /// The group's committed offsets, with stable-offset semantics: the answer waits for pending transactions of the
-    /// group. nil: none.
-    func committedOffsets(
-        group: String, _ partitions: [TopicPartition]
-    ) throws(KafkaError) -> [TopicPartition: Int64?] {
-        let list = PartitionList(partitions)
-        guard let request = rd_kafka_ListConsumerGroupOffsets_new(group, list.pointer) else {
-            throw KafkaError(.invalidArgument, "the offsets of group \(group) cannot be asked for")
-        }
-        defer { rd_kafka_ListConsumerGroupOffsets_destroy(request) }
-        var requests: [OpaquePointer?] = [request]
-        let event = try wait(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, stable: true) { options, queue in
-            rd_kafka_ListConsumerGroupOffsets(client.pointer, &requests, 1, options, queue)
-        }
-        defer { rd_kafka_event_destroy(event) }
-        var count = 0
-        guard let result = rd_kafka_event_ListConsumerGroupOffsets_result(event),
-            let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count), count == 1,
-            let answer = groups[0]
-        else { throw KafkaError(.badMessage, "the broker's answer names no group") }
-        if let error = rd_kafka_group_result_error(answer), rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR {
-            throw KafkaError(
-                KafkaError.Code(rawValue: rd_kafka_error_code(error).rawValue),
-                String(cString: rd_kafka_error_string(error)))
-        }
-        var offsets: [TopicPartition: Int64?] = [:]
-        guard let answers = rd_kafka_group_result_partitions(answer) else { return offsets }
-        for element in PartitionList.elements(of: answers) {
-            if let error = element.error { throw error }
-            offsets[element.partition] = .some(element.offset < 0 ? nil : element.offset)
-        }
-        return offsets
-    }
-
     /// First and last + 1 offset of a partition, transactions still open included.
     func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
         var low: Int64 = 0
@@ -194,7 +160,7 @@ struct NativeAdmin {
 
     /// Makes one admin request and waits for its answer, which the caller frees.
     private func wait(
-        _ operation: rd_kafka_admin_op_t, stable: Bool = false, _ request: (OpaquePointer, OpaquePointer) -> Void
+        _ operation: rd_kafka_admin_op_t, _ request: (OpaquePointer, OpaquePointer) -> Void
     ) throws(KafkaError) -> OpaquePointer {
         guard let options = rd_kafka_AdminOptions_new(client.pointer, operation) else {
             throw KafkaError(.invalidArgument, "the operation is unknown to librdkafka \(LibraryVersion.string)")
@@ -205,9 +171,6 @@ struct NativeAdmin {
             rd_kafka_AdminOptions_set_request_timeout(options, timeout.milliseconds, &text, text.count))
         {
             throw KafkaError(error.code, KafkaError.text(text))
-        }
-        if stable, let error = KafkaError.take(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1)) {
-            throw error
         }
         let queue: OpaquePointer = rd_kafka_queue_new(client.pointer)
         defer { rd_kafka_queue_destroy(queue) }

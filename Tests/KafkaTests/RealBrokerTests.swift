@@ -69,10 +69,15 @@ struct RealBrokerTests {
             return
         }
         #expect(try await contents(servers, TopicPartition(results, 0)).map(\.value) == [[1]])
-        let admin = try admin()
         let partition = TopicPartition(source, 0)
-        #expect(try await admin.committedOffsets(group: group, [partition]) == [partition: 5])
-        #expect(try await admin.committedOffsets(group: unique("other"), [partition]) == [partition: nil])
+        for (name, expected) in [(group, Int64?.some(5)), (unique("other"), nil)] {
+            let offsets = try CommittedOffsets(
+                settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: name, timeout: .seconds(10)
+            ) { _ in }
+            let found = try await offsets.fetch([partition])
+            #expect(found == [partition: expected])
+            #expect(await offsets.close(deadline: .seconds(10)))
+        }
         _ = await admin.close(deadline: .seconds(10))
         #expect(await producer.close(deadline: .seconds(10)))
         #expect(await consumer.close(deadline: .seconds(20)))

@@ -1,0 +1,50 @@
+internal import BridgeCore
+internal import Kafka
+internal import Records
+internal import Telemetry
+
+// The driver of the ledger's and the control topic's reader.
+
+extension BridgeService {
+    func ledgerLoop() async {
+        let control = TopicPartition(settings.topics.control, 0)
+        var assignment = 0
+        // A batch that was taken before a partition's ledger began to be read anew still tells of the tail before.
+        func isStale(_ partition: Int32) -> Bool { tails.began(partition) > assignment }
+        while true {
+            let events = await reader.events()
+            if events.isEmpty { return }
+            for event in events {
+                switch event {
+                case .records(let records):
+                    var start = records.startIndex
+                    while start < records.endIndex {
+                        let first = records[start]
+                        let end =
+                            records[start...].firstIndex {
+                                $0.partition != first.partition || $0.topic != first.topic
+                            } ?? records.endIndex
+                        if first.topic == settings.topics.ledger && !isStale(first.partition) {
+                            await engine.ledger(
+                                partition: first.partition,
+                                records[start..<end].map { LedgerWire.read(key: $0.key, value: $0.value) })
+                        }
+                        start = end
+                    }
+                case .endOfPartition(let partition, let offset):
+                    if partition == control {
+                        await engine.controlReadTo(offset)
+                    } else if !isStale(partition.partition) {
+                        await engine.ledgerEnd(partition: partition.partition, offset: offset)
+                    }
+                case .assignedManually(let number): assignment = number
+                case .fatal(let error), .error(let error, _):
+                    outages.failed("kafka-ledger", [.error: .error(error), .topic: .string(settings.topics.ledger)])
+                case .log(let level, let facility, let text):
+                    KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
+                case .assigned, .revoked, .started, .statistics: break
+                }
+            }
+        }
+    }
+}

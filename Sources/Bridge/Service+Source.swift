@@ -1,0 +1,117 @@
+internal import BridgeCore
+internal import Kafka
+internal import Records
+internal import Telemetry
+
+// The driver of the source: its consumer's events go to the engine.
+
+extension BridgeService {
+    func sourceLoop() async {
+        let decoder = settings.decoder
+        do {
+            try await consumer.subscribe([settings.topics.source])
+        } catch {
+            finishSink.yield(.failed("the source topic cannot be subscribed to: \(error)"))
+            return
+        }
+        while true {
+            let events = await consumer.events()
+            if events.isEmpty { return }
+            for event in events {
+                switch event {
+                case .records(let records): await admit(records, decoder)
+                case .endOfPartition(let partition, let offset):
+                    await engine.sourceEnd(partition: partition.partition, offset: offset)
+                case .assigned(let number, let partitions, let group):
+                    logger.info(
+                        "partitions assigned",
+                        [
+                            .rebalance: .int(number), .partitions: .string(Self.list(partitions)),
+                            .generation: .int(group?.generation ?? -1),
+                        ])
+                    await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
+                case .revoked(let number, let partitions, let lost):
+                    logger.info(
+                        "partitions revoked",
+                        [.rebalance: .int(number), .partitions: .string(Self.list(partitions)), .lost: .bool(lost)])
+                    await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
+                case .fatal(let error): await ended(by: error)
+                case .error(let error, let partition):
+                    outages.failed(
+                        "kafka-consumer",
+                        [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+                    guard let partition else { continue }
+                    if Self.placeIsGone.contains(error.code) {
+                        await engine.sourceBroken(partition: partition.partition)
+                    } else if error.code == .state {
+                        // After a topic was removed and made anew the library may never fetch it again.
+                        finishSink.yield(.failed("\(error); a new process can read it"))
+                    }
+                case .statistics(let statistics):
+                    if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-consumer") }
+                    observer.take(statistics)
+                case .log(let level, let facility, let text):
+                    KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
+                case .started(let partition, let number):
+                    await engine.sourceStarted(partition: partition.partition, number: number)
+                case .assignedManually: break
+                }
+            }
+        }
+    }
+
+    /// Records of one batch, by partition and in their order.
+    private func admit(_ records: [Record], _ decoder: RequestDecoder) async {
+        var start = records.startIndex
+        while start < records.endIndex {
+            let partition = records[start].partition
+            let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
+            await engine.admit(records[start..<end].map(decoder.decode), partition: partition)
+            start = end
+        }
+    }
+
+    /// What the consumer says where a topic was removed or made anew: it would go on at the old place, if at all.
+    private static let placeIsGone: [KafkaError.Code] = [
+        .unknownPartition, .unknownTopic, .unknownTopicOrPartition, .autoOffsetReset, .offsetOutOfRange,
+    ]
+
+    /// Looks now and then whether the source ends before the place that we have read to: then it is another topic of the
+    /// same name, and the consumer need not notice.
+    func sourceWatch() async {
+        while !Task.isCancelled {
+            await pause(settings.kafka.statisticsInterval)
+            for partition in await engine.snapshot().partitions where partition.stage == .owned {
+                let source = TopicPartition(settings.topics.source, partition.partition)
+                do throws(KafkaError) {
+                    let high = try await admin.watermarks(source).high
+                    guard high < partition.position else { continue }
+                    logger.error(
+                        "the source ends before the place that was read to: the topic was made anew under its name",
+                        [.partition: .int(partition.partition), .offset: .int(partition.position)])
+                    await engine.sourceBroken(partition: partition.partition)
+                } catch {
+                    // The consumer meets the same fault and tells it.
+                    logger.debug("the source's end cannot be had", [.error: .error(error)])
+                }
+            }
+        }
+    }
+
+    /// Twins are told by the broker: a fenced instance id from either side. `_FENCED` of a producer proves none.
+    private func ended(by error: KafkaError) async {
+        if error.code == .fencedInstanceID {
+            logger.error(
+                "another process has this replica's name: give every replica its own replica.name",
+                [.error: .error(error)])
+            finishSink.yield(.twin("another process runs under the name \(settings.groupInstanceId ?? "")"))
+        } else {
+            logger.error("the group's consumer cannot go on", [.error: .error(error)])
+            finishSink.yield(.failed("the group's consumer cannot go on: \(error)"))
+        }
+    }
+
+    private static func list(_ partitions: [TopicPartition]) -> String {
+        partitions.map { String($0.partition) }.joined(separator: ",")
+    }
+}

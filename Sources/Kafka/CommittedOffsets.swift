@@ -1,0 +1,65 @@
+internal import CRDKafka
+internal import NativeThread
+package import Records
+
+/// Asks for a group's committed offsets with stable-offset semantics: the answer waits for, or is refused because of,
+/// open transactions of the group. Each call blocks the actor's own thread until its timeout at most.
+///
+/// A consumer of the group that joins nothing, and not the admin request for it: librdkafka up to 2.8 at least ends the
+/// process with an assertion where that request is tried again, as after a broker's restart (librdkafka #3663).
+package actor CommittedOffsets {
+    private nonisolated let thread: NativeThread
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    private let timeout: Duration
+    private var client: NativeClient?
+
+    /// - Parameters:
+    ///   - settings: as every client's.
+    ///   - group: whose offsets.
+    ///   - timeout: of each call.
+    package init(
+        settings: ClientSettings, group: String, timeout: Duration,
+        observer: @escaping @Sendable (ClientEvent) -> Void
+    ) throws(KafkaError) {
+        thread = NativeThread(name: "kafka-offsets")
+        self.timeout = timeout
+        let configuration = try NativeConfiguration(
+            settings,
+            removed: [
+                "group.id", "group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms",
+            ])
+        try configuration.set("group.id", group)
+        // This is what makes the offsets stable ones.
+        try configuration.set("isolation.level", "read_committed")
+        // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
+        client = try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
+    }
+
+    /// The committed offset of each partition; nil: none.
+    ///
+    /// - Throws: `.unstableOffsetCommit`, retriable, while a transaction holds up one of them.
+    package func fetch(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64?] {
+        guard let client else { throw KafkaError(.destroyed) }
+        let list = PartitionList(partitions)
+        if let error = KafkaError(rd_kafka_committed(client.pointer, list.pointer, timeout.milliseconds)) {
+            throw error
+        }
+        var offsets: [TopicPartition: Int64?] = [:]
+        for element in list.elements {
+            if let error = element.error { throw error }
+            offsets[element.partition] = .some(element.offset < 0 ? nil : element.offset)
+        }
+        return offsets
+    }
+
+    /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
+    package nonisolated func close(deadline: Duration) async -> Bool {
+        await bounded(by: deadline, late: { false }) { await self.destroy() }
+    }
+
+    private func destroy() -> Bool {
+        client?.destroy()
+        client = nil
+        return true
+    }
+}
