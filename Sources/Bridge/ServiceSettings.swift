@@ -21,6 +21,7 @@ extension BridgeSettings {
             },
             sourcePartitions: sourcePartitions, owner: "\(replica.name ?? "replica")/\(run)")
         core.settledPartitions = Int32(clamping: sourcePartitions)
+        core.window = ledger.dedupWindow.milliseconds
         core.maximumAge = source.maximumAge.milliseconds
         core.maximumFutureTime = source.maximumFutureTime.milliseconds
         core.windowRecords = source.windowRecords

@@ -53,6 +53,8 @@ package struct ResultWrite: Sendable {
     package var event: DecodedRecord
     package var outcome: Outcome
     package var connection: Int?
+    /// The ledger's key of its entry: the event's identity, or the record's own place.
+    package var entryKey: [UInt8]
     package var generation: Int32
     package var attempts: Int32
     package var shortening: Shortening

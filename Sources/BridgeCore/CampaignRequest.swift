@@ -41,11 +41,16 @@ package struct DecodedRecord: Sendable {
     package var record: Record
     package var identity: EventIdentity
     package var content: Result<CampaignRequest, RecordFault>
+    /// nil: the event as its producer sent it.
+    package var replay: Replay?
 
-    package init(record: Record, identity: EventIdentity, content: Result<CampaignRequest, RecordFault>) {
+    package init(
+        record: Record, identity: EventIdentity, content: Result<CampaignRequest, RecordFault>, replay: Replay? = nil
+    ) {
         self.record = record
         self.identity = identity
         self.content = content
+        self.replay = replay
     }
 
     /// Memory that the record takes while it waits, about.

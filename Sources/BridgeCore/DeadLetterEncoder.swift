@@ -27,6 +27,7 @@ struct DeadLetterEncoder {
         add("generation", String(result.generation))
         add("nonce", Hex.digits(nonce))
         add("request-id", result.event.identity.requestID)
+        add("identity-key", String(decoding: result.entryKey, as: UTF8.self))
         add("identity", result.event.identity.kind.rawValue)
         add("event-id", String(result.event.identity.eventID.prefix(256)))
         add("source-topic", topic)

@@ -9,7 +9,13 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     case unknownStream = "unknown-stream"
     case accountMismatch = "account-mismatch"
     case identityConflict = "identity-conflict"
+    /// The campaign was started by another event a short time ago.
+    case coolDown = "cool-down"
+    /// A replay that does not answer the event's last dead letter, or lacks the finding that it needs.
+    case replayRefused = "replay-refused"
     case expired
+    /// Expired, and so old that the ledger may have forgotten a start of the same identity.
+    case expiredOutsideWindow = "expired-outside-window"
     case rejected
     case outcomeUnknown = "outcome-unknown"
 
@@ -17,13 +23,18 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     package var category: String {
         switch self {
         case .emptyRecord, .invalidEncoding, .invalidJSON, .invalidCloudEvent, .invalidData, .unusableTime: "invalid"
-        case .unknownStream, .accountMismatch, .identityConflict: "refused"
-        case .expired: "expired"
+        case .unknownStream, .accountMismatch, .identityConflict, .coolDown, .replayRefused: "refused"
+        case .expired, .expiredOutsideWindow: "expired"
         case .rejected: "rejected"
         case .outcomeUnknown: "unknown"
         }
     }
 
     /// Whether a call made for this event now could not be a second one.
-    package var isSafeToReplay: Bool { self != .outcomeUnknown }
+    package var isSafeToReplay: Bool {
+        switch self {
+        case .outcomeUnknown, .expiredOutsideWindow, .replayRefused: false
+        default: true
+        }
+    }
 }

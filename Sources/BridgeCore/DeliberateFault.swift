@@ -19,6 +19,8 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case tokenIsRenewed, freshTokenWithoutIntent
     // L8
     case ageIsIgnored, expiryIsCheckedOnceOnly
+    // L9
+    case replayOfAnyGeneration, findingNotNeeded, findingIgnored, findingAgainstLateAnswer
     // L10
     case repeatsGoBesideTheirLeader, conflictIsSuppressed
     // The promises themselves.

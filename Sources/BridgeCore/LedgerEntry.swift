@@ -28,6 +28,8 @@ package struct LedgerEntry: Sendable, Equatable {
         self.state = state
     }
 
+    var isStarted: Bool { if case .started = state { true } else { false } }
+
     package var isTerminal: Bool {
         switch state {
         case .attempting, .released: false

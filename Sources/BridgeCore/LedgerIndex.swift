@@ -23,6 +23,8 @@ package struct LedgerIndex: Sendable {
     private var rows: ContiguousArray<Row> = []
     private var attempts: [KeyHash: (attempt: Attempt, key: [UInt8])] = [:]
     private var lates: [KeyHash: LateAnswer] = [:]
+    /// What late answers say of starts, whatever attempt they belong to: a finding must not contradict them (L3).
+    private var lateStarts: [KeyHash: StartAnswer] = [:]
 
     /// The highest source offset that an entry was written for; -1: none.
     package private(set) var highestOffset: Int64 = -1
@@ -57,6 +59,9 @@ package struct LedgerIndex: Sendable {
         guard let late = lates[hash], fits(late, hash) else { return nil }
         return late
     }
+
+    /// What a late answer, also one that came after the identity's end, says of its start.
+    package func lateStart(of hash: KeyHash) -> StartAnswer? { lateStarts[hash] }
 
     private func fits(_ late: LateAnswer, _ hash: KeyHash) -> Bool {
         guard let attempt = attempts[hash]?.attempt, let row = find(hash).row else { return false }
@@ -107,8 +112,9 @@ package struct LedgerIndex: Sendable {
         }
     }
 
-    /// Takes in a late answer. One that fits no attempt under way changes nothing (rule L3).
+    /// Takes in a late answer. One that fits no attempt under way changes no entry (rule L3).
     package mutating func apply(_ hash: KeyHash, _ late: LateAnswer) {
+        if case .started(let answer) = late.result { lateStarts[hash] = answer }
         guard fits(late, hash) else { return }
         lates[hash] = late
     }

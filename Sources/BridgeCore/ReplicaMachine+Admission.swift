@@ -39,7 +39,8 @@ extension ReplicaMachine {
         let hash = KeyHash(event.identity.key, key: hashKey)
         return Request(
             event: event, hash: hash, account: account, scope: scope, expiry: expiry(of: event, at: now) ?? .min,
-            admittedAt: now.monotonic, phase: .waiting, entryKey: event.identity.key, entryHash: hash)
+            admittedAt: now.monotonic, phase: .waiting, entryKey: event.identity.key, entryHash: hash,
+            generation: event.replay?.generation ?? 0)
     }
 
     /// L8, P6: the earlier of the event's own expiry and its record's time + maximum age. A time of -1, before 2000 or
@@ -72,6 +73,10 @@ extension ReplicaMachine {
         let entry = partitions[ref.partition]?.index[request.hash]
         if case .attempting? = entry?.state {} else { uncalled[request.hash] = nil }
         guard let entry else {
+            guard request.generation == 0 else {
+                takeUp(request, ref, answering: nil, at: now)
+                return
+            }
             // The event that this one was in conflict with may be gone from the source, without an entry of its own.
             if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, conflictIsDone(request, ref) {
                 notes.append(.alreadyFinished(known))
@@ -83,11 +88,20 @@ extension ReplicaMachine {
             enter(ref, at: now)
             return
         }
-        guard entry.scope == request.scope else {
+        guard entry.scope == request.scope || (entry.scope == 0 && request.generation > 0) else {
             conflict(&request, ref, at: now)
             return
         }
+        if request.generation > entry.generation, !entry.isStarted {
+            takeUp(request, ref, answering: entry, at: now)
+            return
+        }
         switch entry.state {
+        case .attempting where request.generation < entry.generation,
+            .released where request.generation < entry.generation:
+            // L4: what is below the identity's generation is finished.
+            notes.append(.alreadyFinished(known))
+            moved(ref.partition, at: now)
         case .started where isBroken(.finishedIsDoneAgain), .deadLettered where isBroken(.deadLetterIsDoneAgain):
             insert(request, ref, leads: true)
             enter(ref, at: now)
@@ -114,9 +128,23 @@ extension ReplicaMachine {
     /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is
     /// the other event's (L10).
     private mutating func conflict(_ request: inout Request, _ ref: RequestRef, at now: Moment) {
+        if case .failure(let fault) = request.event.content {
+            endUnderOwnPlace(&request, ref, fault.reason, fault.message, at: now)
+        } else {
+            endUnderOwnPlace(
+                &request, ref, .identityConflict, "an event of the same identity names another stream or campaign",
+                at: now)
+        }
+    }
+
+    /// A dead letter that is not the identity's own end.
+    mutating func endUnderOwnPlace(
+        _ request: inout Request, _ ref: RequestRef, _ reason: DeadLetterReason, _ message: String, at now: Moment
+    ) {
         let place = EventIdentity.position(of: request.event.record)
         request.entryKey = place.key
         request.entryHash = KeyHash(place.key, key: hashKey)
+        request.generation = 0
         let isDone = partitions[ref.partition]?.index[request.entryHash]?.isTerminal ?? false
         if isDone || isBroken(.conflictIsSuppressed) {
             notes.append(.alreadyFinished(note(request)))
@@ -124,12 +152,7 @@ extension ReplicaMachine {
             return
         }
         insert(request, ref)
-        if case .failure(let fault) = request.event.content {
-            deadLetter(ref, fault.reason, fault.message)
-        } else {
-            deadLetter(
-                ref, .identityConflict, "an event of the same identity names another stream or campaign")
-        }
+        deadLetter(ref, reason, message)
     }
 
     private func conflictIsDone(_ request: Request, _ ref: RequestRef) -> Bool {
@@ -137,7 +160,7 @@ extension ReplicaMachine {
         return partitions[ref.partition]?.index[KeyHash(place.key, key: hashKey)]?.isTerminal ?? false
     }
 
-    private mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {
+    mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {
         windowBytes += request.event.bytes
         partitions[ref.partition]?.requests[ref.offset] = request
         if leads { partitions[ref.partition]?.leaders[request.hash] = ref.offset }
@@ -166,7 +189,7 @@ extension ReplicaMachine {
             return
         }
         guard now.wall < request.expiry else {
-            expire(ref)
+            expire(ref, at: now)
             return
         }
         if let notBefore = content.notBefore, notBefore > now.wall {
@@ -178,8 +201,14 @@ extension ReplicaMachine {
         lanes.append(ref, account: account, scope: request.scope, first: request.attempts > 0)
     }
 
-    mutating func expire(_ ref: RequestRef) {
-        deadLetter(ref, .expired, "the event's expiry or its maximum age passed before it could be called")
+    mutating func expire(_ ref: RequestRef, at now: Moment) {
+        if let time = request(ref)?.event.record.timestamp, time < now.wall - settings.window {
+            deadLetter(
+                ref, .expiredOutsideWindow,
+                "the event is older than the ledger's window: a start of the same identity may be forgotten")
+        } else {
+            deadLetter(ref, .expired, "the event's expiry or its maximum age passed before it could be called")
+        }
     }
 
     /// The watermark may have moved without a transaction.
@@ -233,7 +262,8 @@ extension ReplicaMachine {
                 content: .failure(RecordFault(.outcomeUnknown, "the source record is gone")))
             let request = Request(
                 event: event, hash: hash, account: nil, scope: entry.scope, expiry: .max,
-                admittedAt: now.monotonic, phase: .waiting, attempts: attempt.number, entryKey: key, entryHash: hash)
+                admittedAt: now.monotonic, phase: .waiting, attempts: attempt.number, entryKey: key, entryHash: hash,
+                generation: entry.generation)
             let ref = RequestRef(partition: number, epoch: partition.epoch, offset: entry.sourceOffset)
             insert(request, ref, leads: true)
             adopt(ref, attempt, at: now)

@@ -23,7 +23,8 @@ extension ReplicaMachine {
             }
             uncalled[request.entryHash] = nil
             inHand[request.entryHash] = InHand(
-                ref: ref, identityKey: request.entryKey, attempt: attempt, generation: 0, account: account,
+                ref: ref, identityKey: request.entryKey, attempt: attempt, generation: request.generation,
+                account: account,
                 scope: request.scope)
             setPhase(ref, .calling(attempt))
             callsInFlight += 1

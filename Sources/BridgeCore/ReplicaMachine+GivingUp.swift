@@ -45,15 +45,17 @@ extension ReplicaMachine {
         inHand[hash] = nil
         lanes.release(hash, scope: hand.scope)
         guard let known = KnownResult(report.result) else { return }
-        late(hand.identityKey, hash, hand.ref.partition, hand.attempt, known)
+        late(hand.identityKey, hash, hand.ref.partition, hand.generation, hand.attempt, known)
     }
 
     private mutating func late(
-        _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ attempt: Attempt, _ result: KnownResult
+        _ key: [UInt8], _ hash: KeyHash, _ partition: Int32, _ generation: Int32, _ attempt: Attempt,
+        _ result: KnownResult
     ) {
         if isBroken(.lateAnswerDropped) { return }
         let answer = LateAnswer(
-            identityKey: key, generation: 0, attempt: attempt.number, owner: attempt.owner, serial: attempt.serial,
+            identityKey: key, generation: generation, attempt: attempt.number, owner: attempt.owner,
+            serial: attempt.serial,
             result: result)
         lates.append(LateWrite(partition: partition, hash: hash, answer: answer))
         unwritten[hash] = answer
@@ -109,7 +111,7 @@ extension ReplicaMachine {
             // One that a request of the window has is released by it.
             if unmetOnly && partitions[number]?.leaders[hash] != nil { continue }
             uncalled[hash] = nil
-            late(own.identityKey, hash, number, own.attempt, .released(.notSent))
+            late(own.identityKey, hash, number, own.generation, own.attempt, .released(.notSent))
         }
     }
 

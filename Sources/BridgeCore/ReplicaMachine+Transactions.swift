@@ -80,8 +80,8 @@ extension ReplicaMachine {
             case .deadLetter(let reason, _, let nonce): state = .deadLettered(reason, nonce: nonce)
             }
             result = ResultWrite(
-                event: request.event, outcome: outcome, connection: request.account, generation: 0,
-                attempts: request.attempts, shortening: request.shortening)
+                event: request.event, outcome: outcome, connection: request.account, entryKey: request.entryKey,
+                generation: request.generation, attempts: request.attempts, shortening: request.shortening)
         default: return nil
         }
         partitions[ref.partition]?.requests[ref.offset]?.transaction = transaction
@@ -93,7 +93,8 @@ extension ReplicaMachine {
     ) -> LedgerWrite {
         LedgerWrite(
             partition: ref.partition, key: request.entryKey,
-            entry: LedgerEntry(generation: 0, sourceOffset: ref.offset, scope: request.scope, state: state),
+            entry: LedgerEntry(
+                generation: request.generation, sourceOffset: ref.offset, scope: request.scope, state: state),
             result: result, ref: ref, hash: request.entryHash)
     }
 
@@ -113,7 +114,7 @@ extension ReplicaMachine {
             }
             guard now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly) else {
                 lanes.withdraw(account: next.account)
-                expire(ref)
+                expire(ref, at: now)
                 continue
             }
             let lifetime = settings.connections[next.account].tokenLifetime
@@ -125,7 +126,8 @@ extension ReplicaMachine {
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
             partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id
             uncalled[request.entryHash] = Uncalled(
-                partition: ref.partition, identityKey: request.entryKey, attempt: attempt)
+                partition: ref.partition, identityKey: request.entryKey, generation: request.generation,
+                attempt: attempt)
             plan.writes.append(write(ref, request, .attempting(attempt), nil))
             if isBroken(.callBeforeCommit) {
                 setPhase(ref, .ready(attempt))
@@ -268,7 +270,7 @@ extension ReplicaMachine {
                 case .waiting?, .delayed?:
                     let ref = RequestRef(partition: number, epoch: partition.epoch, offset: offset)
                     expired.insert(ref)
-                    expire(ref)
+                    expire(ref, at: now)
                 default: break
                 }
             }

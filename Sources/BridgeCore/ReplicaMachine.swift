@@ -60,6 +60,7 @@ package struct ReplicaMachine: ~Copyable {
     struct Uncalled {
         var partition: Int32
         var identityKey: [UInt8]
+        var generation: Int32
         var attempt: Attempt
     }
 

@@ -49,6 +49,8 @@ struct Request {
     /// Under which key and hash the outcome is written: the record's place, where another event owns the identity.
     var entryKey: [UInt8]
     var entryHash: KeyHash
+    /// 0, or a replay's. Of the record's own place: 0.
+    var generation: Int32 = 0
 }
 
 /// An attempt whose outcome is not known.

@@ -25,6 +25,20 @@ package struct RequestDecoder: Sendable {
     }
 
     package func decode(_ record: Record) -> DecodedRecord {
+        let event = decodeEvent(record)
+        do throws(RecordFault) {
+            guard let (replay, identity) = try Replay.of(record) else { return event }
+            // Only a record without an identity of its own, or one that was refused for it, goes by its old place.
+            guard identity.key == event.identity.key || identity.kind == .position else {
+                throw RecordFault(.replayRefused, "the replay's identity is not the event's")
+            }
+            return DecodedRecord(record: record, identity: identity, content: event.content, replay: replay)
+        } catch {
+            return DecodedRecord(record: record, identity: .position(of: record), content: .failure(error))
+        }
+    }
+
+    private func decodeEvent(_ record: Record) -> DecodedRecord {
         var identity: EventIdentity?
         do throws(RecordFault) {
             let request = try request(of: record, identity: &identity)
