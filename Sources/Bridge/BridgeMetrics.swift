@@ -118,9 +118,14 @@ package final class BridgeMetrics: Sendable {
         let entries = Self.gauge("ledger_entries", "Identities in the ledger's index.")
         let bytes = Self.gauge("ledger_index_bytes", unit: .bytes, "Memory of the ledger's index.")
         let window = Self.gauge("window_bytes", unit: .bytes, "Memory of records that wait for their outcome.")
+        let holds = Self.gauge("holds", "Holds in force for this replica.")
+        let lease = Self.gauge("hold_lease", "1 while the replica may act on the holds that it knows.")
         let unfinished = Self.gauge("unfinished_records", "Records met and without an outcome.")
         registry.collect(
-            [inFlight, ready, inDoubt, oldest, waiting, open, partitions, entries, bytes, window, unfinished]
+            [
+                inFlight, ready, inDoubt, oldest, waiting, open, partitions, entries, bytes, window, unfinished, holds,
+                lease,
+            ]
         ) { [latest] readings in
             guard let now = latest.snapshot.withLock({ $0 }) else { return }
             readings.set(inFlight.name, Double(now.callsInFlight))
@@ -138,6 +143,8 @@ package final class BridgeMetrics: Sendable {
             readings.set(entries.name, Double(now.partitions.reduce(0) { $0 + $1.ledgerEntries }))
             readings.set(bytes.name, Double(now.partitions.reduce(0) { $0 + $1.ledgerBytes }))
             readings.set(window.name, Double(now.windowBytes))
+            readings.set(holds.name, Double(now.holds.count))
+            readings.set(lease.name, now.hasLease ? 1 : 0)
             readings.set(unfinished.name, Double(now.partitions.reduce(0) { $0 + $1.unfinished }))
         }
     }

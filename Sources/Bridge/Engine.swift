@@ -36,10 +36,12 @@ package actor Engine {
     nonisolated let transactions: AsyncStream<TransactionPlan>
     nonisolated let calls: AsyncStream<CallOrder>
     nonisolated let lates: AsyncStream<LateWrite>
+    nonisolated let leases: AsyncStream<LeaseWrite>
     private let commandSink: AsyncStream<DriverCommand>.Continuation
     private let transactionSink: AsyncStream<TransactionPlan>.Continuation
     private let callSink: AsyncStream<CallOrder>.Continuation
     private let lateSink: AsyncStream<LateWrite>.Continuation
+    private let leaseSink: AsyncStream<LeaseWrite>.Continuation
 
     /// - Parameters:
     ///   - revokeDeadline: how long a revoke is held at most, milliseconds.
@@ -57,6 +59,7 @@ package actor Engine {
         (transactions, transactionSink) = AsyncStream.makeStream()
         (calls, callSink) = AsyncStream.makeStream()
         (lates, lateSink) = AsyncStream.makeStream()
+        (leases, leaseSink) = AsyncStream.makeStream()
     }
 
     // MARK: - Facts
@@ -123,9 +126,21 @@ package actor Engine {
         controlReadTo(controlEnd)
     }
 
+    func control(_ records: [Record]) {
+        let now = clock()
+        for record in records { machine.control(record, at: now) }
+        pump()
+    }
+
+    func leaseWritten(_ isWritten: Bool) {
+        machine.leaseWritten(isWritten, at: clock())
+        pump()
+    }
+
     func controlReadTo(_ offset: Int64) {
         controlEnd = max(controlEnd, offset)
         let now = clock()
+        if offset >= 0 { machine.controlEnd(offset) }
         for wait in controlWaits where wait.high <= controlEnd || wait.high == 0 {
             machine.controlRead(partition: wait.partition, epoch: wait.epoch, at: now)
         }
@@ -208,7 +223,10 @@ package actor Engine {
         transactionSink.finish()
         callSink.finish()
         lateSink.finish()
+        leaseSink.finish()
     }
+
+    var owner: String { machine.owner }
 
     package func snapshot() -> ReplicaSnapshot { machine.snapshot(at: clock()) }
 
@@ -238,6 +256,7 @@ package actor Engine {
             latesPending += 1
             lateSink.yield(late)
         }
+        if let lease = machine.leaseWrite(at: now) { leaseSink.yield(lease) }
         let flow = machine.flow()
         if !flow.pause.isEmpty { commandSink.yield(.pause(flow.pause)) }
         if !flow.resume.isEmpty { commandSink.yield(.resume(flow.resume)) }

@@ -24,6 +24,9 @@ package final class Health: Sendable {
         if snapshot.isDraining { reasons.append("draining") }
         if !snapshot.isProducerReady { reasons.append("the transactional producer is not ready") }
         if !snapshot.isAssigned { reasons.append("the group has given no assignment yet") }
+        if !snapshot.hasLease {
+            reasons.append("the holds cannot be confirmed in the control topic, so nothing is called: see the log")
+        }
         for partition in snapshot.partitions {
             switch partition.stage {
             case .blocked: reasons.append("partition \(partition.partition) is blocked: see the log")

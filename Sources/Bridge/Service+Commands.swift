@@ -8,6 +8,7 @@ internal import Telemetry
 extension BridgeService {
     func commandLoop() async {
         var tailed: Set<Int32> = []
+        await readLedgers(tailed)
         await withDiscardingTaskGroup { group in
             for await command in engine.commands {
                 switch command {

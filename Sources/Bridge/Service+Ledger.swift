@@ -24,7 +24,9 @@ extension BridgeService {
                             records[start...].firstIndex {
                                 $0.partition != first.partition || $0.topic != first.topic
                             } ?? records.endIndex
-                        if first.topic == settings.topics.ledger && !isStale(first.partition) {
+                        if first.topic == settings.topics.control {
+                            await engine.control(Array(records[start..<end]))
+                        } else if !isStale(first.partition) {
                             await engine.ledger(
                                 partition: first.partition,
                                 records[start..<end].map { LedgerWire.read(key: $0.key, value: $0.value) })

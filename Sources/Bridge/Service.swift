@@ -107,6 +107,9 @@ package final class BridgeService: Sendable {
                 await self.lateLoop(); return nil
             }
             group.addTask {
+                await self.leaseLoop(); return nil
+            }
+            group.addTask {
                 await self.tickLoop(); return nil
             }
             group.addTask {
@@ -159,6 +162,7 @@ package final class BridgeService: Sendable {
         let limit = Duration.seconds(5)
         _ = await consumer.close(deadline: limit)
         await engine.finish()
+        await endLease()
         _ = await reader.close(deadline: limit)
         _ = await plain.close(deadline: limit)
         _ = await admin.close(deadline: limit)

@@ -21,6 +21,8 @@ extension BridgeSettings {
             },
             sourcePartitions: sourcePartitions, owner: "\(replica.name ?? "replica")/\(run)")
         core.settledPartitions = Int32(clamping: sourcePartitions)
+        core.leaseDuration = hold.leaseDuration.milliseconds
+        core.confirmInterval = hold.confirmInterval.milliseconds
         core.window = ledger.dedupWindow.milliseconds
         core.maximumAge = source.maximumAge.milliseconds
         core.maximumFutureTime = source.maximumFutureTime.milliseconds

@@ -84,6 +84,14 @@ package struct LateWrite: Sendable, Equatable {
     package var answer: LateAnswer
 }
 
+/// What this replica says of itself in the control topic: it has applied the holds below `seen`, and acts on them until
+/// `until` at most.
+package struct LeaseWrite: Sendable, Equatable {
+    package var replica: ControlBoard.Replica
+    /// Milliseconds since 1970.
+    package var at: Int64
+}
+
 /// Which partitions' records to hold back and which to deliver again.
 package struct FlowChange: Sendable, Equatable {
     package var pause: [Int32] = []

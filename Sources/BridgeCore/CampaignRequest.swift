@@ -18,6 +18,9 @@ package struct CampaignRequest: Sendable {
     /// Names stream and campaign for lanes and for the ledger's check that an identity keeps meaning the same call.
     package var scope: UInt64 { Self.scope(streamID: streamID, campaignID: campaignID) }
 
+    /// Names a stream alone.
+    static func streamScope(_ streamID: String) -> UInt64 { KeyHash(Array(streamID.utf8), key: .fixed).low }
+
     package static func scope(streamID: String, campaignID: String) -> UInt64 {
         // Identifiers hold no slash, so no two pairs make the same text.
         KeyHash(Array("\(streamID)/\(campaignID)".utf8), key: .fixed).low

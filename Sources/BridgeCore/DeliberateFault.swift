@@ -23,6 +23,8 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case replayOfAnyGeneration, findingNotNeeded, findingIgnored, findingAgainstLateAnswer
     // L10
     case repeatsGoBesideTheirLeader, conflictIsSuppressed
+    // P7
+    case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead
     // The promises themselves.
     case callBeforeCommit, leaseIsNotWaitedFor, unknownIsTriedAgain, ledgerReadToFirstEnd, ledgerReadToStableEnd,
         throttledIsRejected

@@ -14,7 +14,20 @@ struct Lanes {
         let maximumInFlight: Int
     }
 
+    /// What operators hold. A held campaign stays out of its account's list until it is let go.
+    struct Held: Equatable {
+        var all = false
+        var accounts: Set<Int> = []
+        var streams: Set<UInt64> = []
+        var campaigns: Set<UInt64> = []
+
+        func covers(account: Int, stream: UInt64, scope: UInt64) -> Bool {
+            all || accounts.contains(account) || streams.contains(stream) || campaigns.contains(scope)
+        }
+    }
+
     private struct Campaign {
+        var stream: UInt64 = 0
         /// Whose lane it is in; known with its first request.
         var account: Int?
         var queue = FIFO<RequestRef>()
@@ -27,6 +40,8 @@ struct Lanes {
     var accounts: [Account]
     private var campaigns: [UInt64: Campaign] = [:]
     private var turn = 0
+    private(set) var held = Held()
+    private var parked: Set<UInt64> = []
 
     init(settings: CoreSettings) {
         accounts = settings.connections.map { connection in
@@ -38,9 +53,10 @@ struct Lanes {
     }
 
     /// - Parameter first: before the others of its campaign, since it was there already.
-    mutating func append(_ ref: RequestRef, account: Int, scope: UInt64, first: Bool = false) {
+    mutating func append(_ ref: RequestRef, account: Int, scope: UInt64, stream: UInt64, first: Bool = false) {
         var campaign = campaigns.removeValue(forKey: scope) ?? Campaign()
         campaign.account = account
+        campaign.stream = stream
         if first { campaign.queue.prepend(ref) } else { campaign.queue.append(ref) }
         accounts[account].waiting += 1
         list(&campaign, scope: scope, first: first)
@@ -59,9 +75,25 @@ struct Lanes {
         if !campaign.isEmpty { campaigns[scope] = campaign }
     }
 
+    /// From now on these are held, and no others.
+    mutating func hold(_ new: Held) {
+        held = new
+        let waiting = parked.sorted()
+        parked.removeAll()
+        for scope in waiting {
+            guard var campaign = campaigns.removeValue(forKey: scope) else { continue }
+            list(&campaign, scope: scope, first: false)
+            campaigns[scope] = campaign
+        }
+    }
+
     private mutating func list(_ campaign: inout Campaign, scope: UInt64, first: Bool) {
         guard !campaign.isListed, campaign.holders.isEmpty, !campaign.queue.isEmpty, let account = campaign.account
         else { return }
+        guard !held.covers(account: account, stream: campaign.stream, scope: scope) else {
+            parked.insert(scope)
+            return
+        }
         campaign.isListed = true
         if first { accounts[account].ready.prepend(scope) } else { accounts[account].ready.append(scope) }
     }
@@ -84,6 +116,11 @@ struct Lanes {
         while let scope = accounts[account].ready.popFirst() {
             guard var campaign = campaigns.removeValue(forKey: scope) else { continue }
             campaign.isListed = false
+            if let account = campaign.account, held.covers(account: account, stream: campaign.stream, scope: scope) {
+                parked.insert(scope)
+                campaigns[scope] = campaign
+                continue
+            }
             if campaign.holders.isEmpty && !campaign.queue.isEmpty {
                 guard accounts[account].budget.take(at: now) else {
                     list(&campaign, scope: scope, first: true)

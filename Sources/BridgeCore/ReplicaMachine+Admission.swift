@@ -32,13 +32,16 @@ extension ReplicaMachine {
     private func makeRequest(_ event: DecodedRecord, at now: Moment) -> Request {
         var account: Int?
         var scope: UInt64 = 0
+        var stream: UInt64 = 0
         if case .success(let request) = event.content {
             account = settings.connection(forStream: request.streamID)
             scope = request.scope
+            stream = CampaignRequest.streamScope(request.streamID)
         }
         let hash = KeyHash(event.identity.key, key: hashKey)
         return Request(
-            event: event, hash: hash, account: account, scope: scope, expiry: expiry(of: event, at: now) ?? .min,
+            event: event, hash: hash, account: account, scope: scope, stream: stream,
+            expiry: expiry(of: event, at: now) ?? .min,
             admittedAt: now.monotonic, phase: .waiting, entryKey: event.identity.key, entryHash: hash,
             generation: event.replay?.generation ?? 0)
     }
@@ -198,7 +201,8 @@ extension ReplicaMachine {
             return
         }
         setPhase(ref, .waiting)
-        lanes.append(ref, account: account, scope: request.scope, first: request.attempts > 0)
+        lanes.append(
+            ref, account: account, scope: request.scope, stream: request.stream, first: request.attempts > 0)
     }
 
     mutating func expire(_ ref: RequestRef, at now: Moment) {
@@ -261,7 +265,7 @@ extension ReplicaMachine {
                 record: record, identity: identity,
                 content: .failure(RecordFault(.outcomeUnknown, "the source record is gone")))
             let request = Request(
-                event: event, hash: hash, account: nil, scope: entry.scope, expiry: .max,
+                event: event, hash: hash, account: nil, scope: entry.scope, stream: 0, expiry: .max,
                 admittedAt: now.monotonic, phase: .waiting, attempts: attempt.number, entryKey: key, entryHash: hash,
                 generation: entry.generation)
             let ref = RequestRef(partition: number, epoch: partition.epoch, offset: entry.sourceOffset)

@@ -5,7 +5,8 @@ extension ReplicaMachine {
     package mutating func nextCalls(at now: Moment) -> [CallOrder] {
         fireTimers(at: now)
         var calls: [CallOrder] = []
-        while callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
+        // P7: whoever cannot say that it knows the holds begins nothing.
+        while hasLease(at: now), callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
             guard let request = request(ref), case .ready(let attempt) = request.phase,
                 let account = request.account, case .success(let content) = request.event.content
             else { continue }
@@ -14,7 +15,7 @@ extension ReplicaMachine {
             // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
             guard now.wall < attempt.tokenExpiry * 1000,
-                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining,
+                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining, !isHeld(request),
                 partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)

@@ -100,7 +100,7 @@ extension ReplicaMachine {
 
     /// Intents for what the lanes let through. Expiry is looked at once more here, right before the intent (P6).
     private mutating func addIntents(to plan: inout TransactionPlan, at now: Moment) {
-        guard !isDraining else { return }
+        guard !isDraining, hasLease(at: now) else { return }
         var intents = 0
         while plan.writes.count < settings.maximumTransaction,
             readyCount + callsInFlight + intents < settings.maximumReady, let next = lanes.next(at: now.monotonic)
@@ -250,7 +250,7 @@ extension ReplicaMachine {
             guard let account = request.account else { return }
             lanes.withdraw(account: account)
             setPhase(ref, .waiting)
-            lanes.append(ref, account: account, scope: request.scope, first: true)
+            lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
             lanes.release(write.hash, scope: request.scope)
         case .releasing, .finishing: due.prepend(ref)
         default: preconditionFailure("a write of a request that had none")

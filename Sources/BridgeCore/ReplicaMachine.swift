@@ -47,6 +47,7 @@ package struct ReplicaMachine: ~Copyable {
     /// brokers say, needs no ledger to know them.
     var unwritten: [KeyHash: LateAnswer] = [:]
     var notes: [Note] = []
+    var holding = Holding()
 
     struct OpenTransaction {
         var plan: TransactionPlan
@@ -108,10 +109,14 @@ package struct ReplicaMachine: ~Copyable {
         return lates
     }
 
+    /// This process, as the ledger and the control topic name it.
+    package var owner: String { settings.owner }
+
     /// When something will be due by time alone, on the monotonic clock.
     package func wake(at now: Moment) -> Int64 {
         var times = [now.monotonic + 1000]
         if let time = timers.next { times.append(time) }
+        if let time = nextConfirmation { times.append(time) }
         if !isDraining, let time = lanes.wake(at: now.monotonic) { times.append(time) }
         times += revokes.map(\.deadline)
         return max(now.monotonic, times.min() ?? now.monotonic)

@@ -43,6 +43,10 @@ package struct ReplicaSnapshot: Sendable {
     /// Milliseconds since the oldest attempt in doubt was written; nil: none.
     package var oldestDoubt: Int64?
     package var windowBytes: Int
+    /// Holds in the control topic, as far as this replica has read it.
+    package var holds: [String]
+    /// Whether it may act: it has said of late that it knows the holds.
+    package var hasLease: Bool
 }
 
 extension ReplicaMachine {
@@ -73,7 +77,8 @@ extension ReplicaMachine {
             }.sorted { $0.partition < $1.partition },
             isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,
             callsInFlight: callsInFlight, intentsReady: readyCount, inDoubt: inDoubt,
-            oldestDoubt: oldest.map { max(0, now.wall - $0) }, windowBytes: windowBytes)
+            oldestDoubt: oldest.map { max(0, now.wall - $0) }, windowBytes: windowBytes,
+            holds: holding.board.holds.keys.map(\.text).sorted(), hasLease: hasLease(at: now))
     }
 }
 

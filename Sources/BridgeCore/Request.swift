@@ -33,6 +33,8 @@ struct Request {
     let hash: KeyHash
     let account: Int?
     let scope: UInt64
+    /// Hash of the stream, as holds name it.
+    let stream: UInt64
     /// Not to be called at or after this time (P6), milliseconds since 1970.
     let expiry: Int64
     let admittedAt: Int64

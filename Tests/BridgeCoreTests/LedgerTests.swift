@@ -44,7 +44,18 @@ struct LedgerTests {
     @Test(
         "What is no entry of ours changes nothing and ends nothing",
         arguments: [
-            nil, "", "{", "[]", "{}", #"{"k":"started"}"#, #"{"k":"new","g":0,"o":1,"s":"00"}"#,
+            nil, "", "{", "[]", "{}", #"{"k":1}"#, #"{"k":"settled"}"#, #"{"other":"x","g":0,"o":1,"s":"00"}"#,
+        ] as [String?])
+    func foreign(text: String?) {
+        let record = LedgerWire.read(key: [1], value: text.map { Array($0.utf8) })
+        #expect(record == .other)
+        #expect(LedgerWire.read(key: nil, value: LedgerWire.value(.some("e"))) == .other)
+    }
+
+    @Test(
+        "An entry that cannot be understood is told from what is none, and ends nothing",
+        arguments: [
+            #"{"k":"started"}"#, #"{"k":"new","g":0,"o":1,"s":"00"}"#,
             #"{"k":"attempting","n":0,"by":"r","q":0,"at":1,"x":1,"g":0,"o":1,"s":"00"}"#,
             #"{"k":"attempting","n":1,"by":"r","q":0,"at":1,"x":9223372036854775807,"g":0,"o":1,"s":"00"}"#,
             #"{"k":"attempting","n":1,"by":"r","q":0,"at":-9223372036854775808,"x":1,"g":0,"o":1,"s":"00"}"#,
@@ -52,11 +63,24 @@ struct LedgerTests {
             #"{"k":"released","n":1,"c":"other","g":0,"o":1,"s":"00"}"#,
             #"{"k":"started","g":99999999999,"o":1,"s":"00"}"#, #"{"k":"started","g":0,"o":1,"s":"xyz"}"#,
             #"{"k":"late","of":"x","g":0,"n":1,"by":"r","q":0,"was":"other"}"#,
-        ] as [String?])
-    func foreign(text: String?) {
-        let record = LedgerWire.read(key: [1], value: text.map { Array($0.utf8) })
-        #expect(record == .other)
-        #expect(LedgerWire.read(key: nil, value: LedgerWire.value(.some("e"))) == .other)
+        ])
+    func unreadable(text: String) {
+        guard case .unreadable = LedgerWire.read(key: [1], value: Array(text.utf8)) else {
+            Issue.record("taken")
+            return
+        }
+    }
+
+    @Test("A partition whose ledger holds such an entry is blocked: a start might be in it")
+    func blocksPartition() {
+        let harness = Harness(change: { _ in })
+        harness.ledger[0] = [(Array("k".utf8), Array(#"{"k":"new","g":0,"o":1,"s":"00"}"#.utf8))]
+        harness.machine.producerReady(at: harness.now)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(event("e", offset: 0))
+        #expect(harness.begin() == nil)
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.stage) == [.blocked])
     }
 
     @Test("A million entries are found again, in less than 100 MB")

@@ -259,3 +259,35 @@ extension Harness {
         }
     }
 }
+
+@Suite("Settling what a broker left open", .timeLimit(.minutes(5)))
+struct SettlingTests {
+    @Test("A new producer's first transaction settles the ledger's partitions, and is bound to the assignment")
+    func first() throws {
+        let harness = Harness.owning { $0.settledPartitions = 3 }
+        harness.admit(event("e", offset: 0))
+        let plan = try #require(harness.begin())
+        #expect(plan.settles == 3)
+        #expect(plan.writes.isEmpty)
+        #expect(harness.mayStillCommit(plan.id))
+        harness.end(plan, .committed)
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+    }
+
+    @Test("After a lost transaction the next producer settles again; where it cannot, the rest goes on after all")
+    func again() throws {
+        let harness = Harness.owning { $0.settledPartitions = 3 }
+        harness.commit()
+        harness.admit(event("e", offset: 0))
+        harness.end(try #require(harness.begin()), .lost)
+        harness.machine.producerReady(at: harness.now)
+        harness.takeOver()
+        for _ in 0..<3 {
+            let plan = try #require(harness.begin())
+            #expect(plan.settles == 3)
+            harness.end(plan, .aborted(culprits: [], groupIsStale: false))
+        }
+        harness.admit(event("e", offset: 0))
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+    }
+}

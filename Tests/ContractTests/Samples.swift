@@ -109,7 +109,8 @@ enum Samples {
         return ledgerWrite(
             event.identity.key, state, scope: scope,
             ResultWrite(
-                event: event, outcome: outcome, connection: isCallable ? 0 : nil, generation: 0, attempts: attempts,
+                event: event, outcome: outcome, connection: isCallable ? 0 : nil,
+                entryKey: event.identity.key, generation: 0, attempts: attempts,
                 shortening: shortening))
     }
 

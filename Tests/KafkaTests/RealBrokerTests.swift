@@ -78,7 +78,7 @@ struct RealBrokerTests {
             #expect(found == [partition: expected])
             #expect(await offsets.close(deadline: .seconds(10)))
         }
-        _ = await admin.close(deadline: .seconds(10))
+        _ = try await admin().close(deadline: .seconds(10))
         #expect(await producer.close(deadline: .seconds(10)))
         #expect(await consumer.close(deadline: .seconds(20)))
     }
