@@ -90,6 +90,14 @@ package struct StatusReport: Sendable, Equatable {
     }
 }
 
+/// Whether an API was seen to refuse a token that has expired. The lease of a doubt rests on it.
+package enum ExpiredToken: Sendable, Equatable {
+    case refused
+    case taken
+    /// The answer says neither. The cause is a label of a bounded set.
+    case unseen(cause: String)
+}
+
 /// What a read-back proves about an attempt in doubt: the table of the design's section 4, and the only place where a
 /// campaign's state becomes a decision.
 package enum ReadBackDecision: Sendable, Equatable {

@@ -17,6 +17,25 @@ extension CampaignClient {
         return reading.report(result)
     }
 
+    /// Asks for a campaign's status with a token that has expired: one request that only reads, never a start.
+    ///
+    /// The refusal is evidence only where the same credentials are taken with a living token. The expiry should have
+    /// passed by the clock leeway and hardly more, by the API's own clock: an API that lets tokens live on for longer
+    /// then shows it.
+    ///
+    /// - Returns: what was seen, and the requests that the API may have counted.
+    package nonisolated func tryExpiredToken(
+        _ read: StatusRead, now: @Sendable () -> Int64
+    ) async -> (result: ExpiredToken, requests: Int) {
+        guard let connection = connections[read.connection] else { return (.unseen(cause: "not_configured"), 0) }
+        var reading = Reading(read, connection)
+        let call = reading.nextCall()
+        let report = await self.read(
+            call, campaignID: read.campaignID, now: now,
+            exchange: { $0.statusExchange(call, campaignID: read.campaignID, token: $1) }, value: ReadAnswers.status)
+        return (ExpiredToken(report.result), report.bytesMayHaveLeft ? 1 : 0)
+    }
+
     private nonisolated func state(
         _ reading: inout Reading, now: @Sendable () -> Int64
     ) async -> StatusReport.Result {
@@ -77,6 +96,20 @@ extension CampaignClient {
         case .noAnswer(let cause):
             return .failure(saysNothing.contains(cause) ? .unusable(cause: cause) : .noAnswer(cause: cause))
         }
+    }
+}
+
+extension ExpiredToken {
+    /// What the answer to a read with an expired token shows. Only 401 and 403 are refusals of the token.
+    package init<Value>(_ result: ReadResult<Value>) {
+        self =
+            switch result {
+            case .value: .taken
+            case .refused(let refusal) where refusal.kind == .credentials: .refused
+            case .refused(let refusal): .unseen(cause: refusal.kind.label)
+            case .rejected: .unseen(cause: "rejected")
+            case .noAnswer(let cause): .unseen(cause: cause)
+            }
     }
 }
 
