@@ -76,7 +76,7 @@ extension CampaignClient {
         guard now() < saturatingMilliseconds(read.tokenExpiry) else {
             return .failure(.noAnswer(cause: "token_expired"))
         }
-        let remaining = reading.remaining
+        let remaining = reading.remaining(at: .now)
         guard remaining > .zero else { return .failure(.noAnswer(cause: "timeout")) }
         let call = reading.nextCall()
         let report = await self.read(
@@ -139,10 +139,10 @@ extension Refusal.Kind {
 }
 
 /// A reading on its way.
-private struct Reading {
+struct Reading {
     let read: StatusRead
     let connection: Connection
-    private let begun = ContinuousClock.now
+    private let begun: ContinuousClock.Instant
     private var calls = 0
     private var requests = 0
     private var serverTime: Int64?
@@ -150,12 +150,16 @@ private struct Reading {
     private var retryAfter: Duration?
     private var isThrottled = false
 
-    init(_ read: StatusRead, _ connection: Connection) {
+    init(_ read: StatusRead, _ connection: Connection, begun: ContinuousClock.Instant = .now) {
         self.read = read
         self.connection = connection
+        self.begun = begun
     }
 
-    var remaining: Duration { connection.settings.deadline - begun.duration(to: .now) }
+    /// Of the deadline, which holds for all requests together.
+    func remaining(at now: ContinuousClock.Instant) -> Duration {
+        connection.settings.deadline - begun.duration(to: now)
+    }
 
     mutating func nextCall() -> ReadCall {
         calls += 1

@@ -88,7 +88,10 @@ struct CheckConnectionTests {
 
 @Suite("What check asks of the API", .timeLimit(.minutes(1)))
 struct CheckedConnectionTests {
-    /// The lines of a check of one connection, and what the API was asked for.
+    private static let start: Int64 = 1_760_000_000_000
+
+    /// The lines of a check of one connection, and what the API was asked for. Both clocks stand still; ours is one
+    /// second ahead of the API's.
     private func check(
         _ change: (inout SimulatorSettings) -> Void = { _ in },
         _ connectionChange: (inout Configuration.ConnectionSettings) -> Void = { _ in }
@@ -97,8 +100,11 @@ struct CheckedConnectionTests {
         simulated.campaigns = (1...3).map { number in
             SimulatorCampaign(campaignId: "cd-\(number)", streamId: "st-1", accountId: "acc1")
         }
+        // With an offset the Date header is that of the test's clock.
+        simulated.clockOffset = .seconds(-1)
+        simulated.tokenLeeway = .seconds(1)
         change(&simulated)
-        return try await withKoreSimulator(simulated) { simulator in
+        return try await withKoreSimulator(simulated, now: { Self.start }) { simulator in
             var connection = Configuration.ConnectionSettings()
             connection.name = "main"
             connection.baseURL = simulator.baseURL
@@ -112,7 +118,8 @@ struct CheckedConnectionTests {
             settings.connections = [connection]
             let client = try settings.campaignClient(version: "1")
             let lines = Mutex<[CheckLine]>([])
-            await CheckConnections(settings: settings).run(client) { line in lines.withLock { $0.append(line) } }
+            let check = CheckConnections(settings: settings) { Moment(wall: Self.start, monotonic: 0) }
+            await check.run(client) { line in lines.withLock { $0.append(line) } }
             await client.close()
             return (lines.withLock { $0 }, simulator.journal)
         }
@@ -153,7 +160,7 @@ struct CheckedConnectionTests {
 
     @Test("A token counts as expired by the API's own clock")
     func skewed() async throws {
-        // Ours is 4 s ahead, which the leeway allows.
+        // Ours is 4 s ahead, then 4 s behind, which the leeway allows.
         let (lines, _) = try await check {
             $0.clockOffset = .seconds(-4)
             $0.tokenLeeway = .seconds(5)

@@ -10,7 +10,7 @@ struct SimulatedReadBackTests {
     private static let start: Int64 = 1_700_000_000_000
 
     /// What happens between the reading before a call and the one after it.
-    private struct Story: Sendable, CustomTestStringConvertible {
+    struct Story: Sendable, CustomTestStringConvertible {
         var name: String
         var settings: @Sendable (inout SimulatorSettings) -> Void = { _ in }
         var faults: [FaultRule] = []
@@ -66,7 +66,7 @@ struct SimulatedReadBackTests {
     ]
 
     @Test("What a lost answer is taken for, and what was really done", arguments: stories)
-    private func story(story: Story) async throws {
+    func story(story: Story) async throws {
         let clock = Mutex(Self.start)
         let now: @Sendable () -> Int64 = { clock.withLock { $0 } }
         var settings = SimulatorSettings()
