@@ -49,7 +49,7 @@ package struct ResultEncoder: Sendable {
         writes.reserveCapacity(plan.writes.count * 2)
         for (number, write) in plan.writes.enumerated() {
             if let result = write.result {
-                for record in self.records(of: result, key: write.key, at: wall) {
+                for record in self.records(of: result, at: wall) {
                     records.append(record)
                     writes.append(number)
                 }
@@ -78,22 +78,21 @@ package struct ResultEncoder: Sendable {
             value: LedgerWire.value(late.answer))
     }
 
-    /// - Parameter key: of the ledger entry that is written with them.
-    private func records(of result: ResultWrite, key: [UInt8], at wall: Int64) -> [OutgoingRecord] {
+    private func records(of result: ResultWrite, at wall: Int64) -> [OutgoingRecord] {
         switch result.outcome {
-        case .started(let answer, let evidence): return [started(result, answer, evidence, key: key, at: wall)]
+        case .started(let answer, let evidence): return [started(result, answer, evidence, at: wall)]
         case .deadLetter(let reason, let message, let nonce):
             let letter = DeadLetterEncoder(topics: topics, version: version)
                 .record(result, reason: reason, message: message, nonce: nonce)
             guard let topic = topics.failed else { return [letter] }
-            return [letter, failed(result, reason, message, topic: topic, key: key, at: wall)]
+            return [letter, failed(result, reason, message, topic: topic, at: wall)]
         }
     }
 
     private func started(
-        _ result: ResultWrite, _ answer: StartAnswer, _ evidence: Outcome.Evidence, key: [UInt8], at wall: Int64
+        _ result: ResultWrite, _ answer: StartAnswer, _ evidence: Outcome.Evidence, at wall: Int64
     ) -> OutgoingRecord {
-        event("campaign.started", "started", result, topic: topics.started, key: key, at: wall) { data in
+        event("campaign.started", "started", result, topic: topics.started, at: wall) { data in
             func text(_ name: String, _ text: String?) {
                 data.key(name)
                 if let text { data.string(text) } else { data.null() }
@@ -109,10 +108,9 @@ package struct ResultEncoder: Sendable {
     }
 
     private func failed(
-        _ result: ResultWrite, _ reason: DeadLetterReason, _ message: String, topic: String, key: [UInt8],
-        at wall: Int64
+        _ result: ResultWrite, _ reason: DeadLetterReason, _ message: String, topic: String, at wall: Int64
     ) -> OutgoingRecord {
-        event("campaign.start.failed", "failed", result, topic: topic, key: key, at: wall) { data in
+        event("campaign.start.failed", "failed", result, topic: topic, at: wall) { data in
             data.member("reason", reason.rawValue)
             data.member("class", reason.category)
             data.member("safeToReplay", reason.isSafeToReplay)
@@ -123,15 +121,16 @@ package struct ResultEncoder: Sendable {
     /// One of the bridge's own CloudEvents. Its id follows from the key of its ledger entry, so that the same outcome
     /// always has the same id, and records of one identity with outcomes of their own (conflicts) have different ones.
     private func event(
-        _ type: String, _ prefix: String, _ result: ResultWrite, topic: String, key entryKey: [UInt8], at wall: Int64,
+        _ type: String, _ prefix: String, _ result: ResultWrite, topic: String, at wall: Int64,
         _ own: (inout JSONWriter) -> Void
     ) -> OutgoingRecord {
         let identity = result.event.identity
         let record = result.event.record
         var request: CampaignRequest?
         if case .success(let content) = result.event.content { request = content }
+        let id = "\(prefix)-\(EventIdentity.requestID(key: result.entryKey))-\(result.generation)"
         var attributes: [(String, String)] = [
-            ("specversion", "1.0"), ("id", "\(prefix)-\(EventIdentity.requestID(key: entryKey))-\(result.generation)"),
+            ("specversion", "1.0"), ("id", id),
             ("source", eventSource), ("type", type), ("time", RFC3339.format(wall)),
             ("datacontenttype", "application/json"), ("causationid", identity.eventID),
         ]
