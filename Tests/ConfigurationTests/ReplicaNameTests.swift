@@ -51,6 +51,8 @@ struct ReplicaNameTests {
         }
         #expect(ids.count == count && checkIds.count == count)
         #expect(ids.isDisjoint(with: checkIds))
+        let named = settings("g", "n", "check").transactionalId
+        #expect(named != settings("g", nil, "n").checkTransactionalId)
         var instances: Set<String> = []
         count = 0
         for name in Self.texts {
