@@ -69,7 +69,8 @@ let tests: [Target] = [
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
-    .testTarget(name: "KoreAPITests", dependencies: ["KoreAPI", "HTTPClient", "RawServer"]),
+    .testTarget(
+        name: "KoreAPITests", dependencies: ["KoreAPI", "BridgeCore", "HTTPClient", "KoreSimulator", "RawServer"]),
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator", "HTTPClient", "campaign-bridge"]),

@@ -5,7 +5,7 @@ internal import KoreAPI
 internal import Records
 
 /// Tries for real what the bridge needs, and says what to do about each fault. Starts no campaign and changes nothing
-/// that a consumer sees; one transactional id, `<the replica's>.check`, becomes known to the cluster.
+/// that a consumer sees; one transactional id, `<the replica's>/check`, becomes known to the cluster.
 package struct BridgeCheck: Sendable {
     package struct Options: Sendable {
         /// Of everything together, about.

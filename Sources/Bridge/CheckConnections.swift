@@ -12,33 +12,62 @@ package struct CheckConnections: Sendable {
         self.clock = clock
     }
 
-    /// Asks each connection twice: for one page of campaigns, and the same with a token that has expired. Nothing is
-    /// started; both count against the account's rate.
+    /// Asks each connection for one page of campaigns, for the state of the campaign that stands on it where read-backs
+    /// are on, and once with a token that has expired. Nothing is started; all of it counts against the account's rate.
     func run(_ client: CampaignClient, _ report: @Sendable (CheckLine) -> Void) async {
         for connection in settings.connections {
             let stream = connection.streams.first { $0 != "*" }
-            let now = clock().wall / 1000
-            let good = call(connection, stream, issuedAt: now, expiry: now + 60, "check")
+            let good = call(connection, stream, expiry: clock().wall / 1000 + 60, "check")
             let answer = await client.list(good, page: 1, limit: 1) { clock().wall }
             let lines = Self.lines(connection, answer, now: clock().wall, isStreamKnown: stream != nil)
             for line in lines { report(line) }
             guard !lines.contains(where: { $0.state == .failed }) else { continue }
-            let leeway = connection.clockLeeway.milliseconds64 / 1000 + 1
-            let old = call(
-                connection, stream, issuedAt: now - 3600 - leeway, expiry: now - 60 - leeway, "check-expired")
-            let second = await client.list(old, page: 1, limit: 1) { clock().wall }
-            if let line = Self.expiredLine(connection, second) { report(line) }
+            var campaign: String?
+            if case .value(let page) = answer.result { campaign = page.campaigns.first?.id }
+            if connection.readBack { await readBack(connection, stream, campaign, client, report) }
+            await expiredToken(connection, stream, campaign, serverTime: answer.serverTime, client, report)
         }
     }
 
+    private func readBack(
+        _ connection: Configuration.ConnectionSettings, _ stream: String?, _ campaign: String?,
+        _ client: CampaignClient, _ report: @Sendable (CheckLine) -> Void
+    ) async {
+        guard let campaign else { return report(Self.readBackLine(connection, nil)) }
+        let good = call(connection, stream, expiry: clock().wall / 1000 + 60, "check-read")
+        let answer = await client.read(statusRead(good, campaign)) { clock().wall }
+        report(Self.readBackLine(connection, (campaign, answer)))
+    }
+
+    /// - Parameter serverTime: the API's own clock, which decides whether a token has expired.
+    private func expiredToken(
+        _ connection: Configuration.ConnectionSettings, _ stream: String?, _ campaign: String?, serverTime: Int64?,
+        _ client: CampaignClient, _ report: @Sendable (CheckLine) -> Void
+    ) async {
+        let leeway = (connection.clockLeeway.milliseconds64 + 999) / 1000
+        let old = call(connection, stream, expiry: (serverTime ?? clock().wall) / 1000 - leeway - 1, "check-expired")
+        let result: ExpiredToken
+        if let campaign {
+            result = await client.tryExpiredToken(statusRead(old, campaign)) { clock().wall }.result
+        } else {
+            result = ExpiredToken(await client.list(old, page: 1, limit: 1) { clock().wall }.result)
+        }
+        report(Self.expiredLine(connection, result))
+    }
+
     private func call(
-        _ connection: Configuration.ConnectionSettings, _ stream: String?, issuedAt: Int64, expiry: Int64,
-        _ label: String
+        _ connection: Configuration.ConnectionSettings, _ stream: String?, expiry: Int64, _ label: String
     ) -> ReadCall {
         var random = SeededRandom(seed: UInt64.random(in: .min ... .max))
         return ReadCall(
             connection: connection.name, streamID: stream ?? "st-check", accountID: connection.accountId,
-            issuedAt: issuedAt, tokenExpiry: expiry, tokenID: "\(label)-\(random.hex(bytes: 8))")
+            issuedAt: expiry - 60, tokenExpiry: expiry, tokenID: "\(label)-\(random.hex(bytes: 8))")
+    }
+
+    private func statusRead(_ call: ReadCall, _ campaign: String) -> StatusRead {
+        StatusRead(
+            connection: call.connection, streamID: call.streamID, campaignID: campaign, accountID: call.accountID,
+            identityLabel: "check", issuedAt: call.issuedAt, tokenExpiry: call.tokenExpiry, tokenID: call.tokenID)
     }
 
     /// The lines of the first read.
@@ -131,24 +160,5 @@ package struct CheckConnections: Sendable {
         }
         if difference * 2 > leeway { return CheckLine(.warning, name, text, advice: advice) }
         return CheckLine(.fine, name, difference == 0 ? "our clock and the API's agree" : text)
-    }
-
-    /// The lease of a doubt rests on this: a token that has expired is not taken.
-    package static func expiredLine(
-        _ connection: Configuration.ConnectionSettings, _ report: ReadReport<CampaignPage>
-    ) -> CheckLine? {
-        let name = "tokens \(connection.name)"
-        switch report.result {
-        case .refused(let refusal) where refusal.kind == .credentials:
-            return CheckLine(.fine, name, "a token that has expired is refused")
-        case .rejected: return CheckLine(.fine, name, "a token that has expired is refused")
-        case .value:
-            return CheckLine(
-                .warning, name,
-                "a token that has expired is still taken: a late request of a doubtful call could start it",
-                advice: "raise connections.\(connection.name).doubtGrace, and tell the API's operator")
-        case .refused, .noAnswer:
-            return CheckLine(.skipped, name, "whether an expired token is refused could not be seen")
-        }
     }
 }

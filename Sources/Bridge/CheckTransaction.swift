@@ -7,7 +7,7 @@ struct CheckTransaction {
     let settings: BridgeSettings
 
     /// A name of its own: to take the replica's would throw out a replica that runs.
-    private var transactionalID: String { settings.transactionalId + ".check" }
+    private var transactionalID: String { settings.checkTransactionalId }
 
     /// - Parameter triesWrites: whether a record for each result topic is written; they must exist.
     func run(timeout: Duration, triesWrites: Bool, _ report: @Sendable (CheckLine) -> Void) async {

@@ -134,7 +134,8 @@ extension Configuration.ConnectionSettings {
             algorithm: KoreAPI.ConnectionSettings.Algorithm(rawValue: algorithm.rawValue) ?? .hs256, subject: subject,
             iid: iid, triggerPrefix: triggerPath + "/v2/public", readPrefix: readPath + "/v2/public",
             deadline: deadline, connectTimeout: connectTimeout, reuse: reuseConnections,
-            maximumConnections: maximumInFlight, proxy: proxy ?? "", caFile: caFile ?? "",
+            maximumConnections: maximumInFlight, listPageSize: listPageSize, listPages: listPages, proxy: proxy ?? "",
+            caFile: caFile ?? "",
             clientCertificateFile: certificateFile ?? "", clientKeyFile: keyFile ?? "")
     }
 }

@@ -66,8 +66,11 @@ package struct EventIdentity: Sendable {
         self.key = key
         self.eventID = eventID
         self.source = source
-        requestID = KeyHash(key, key: .fixed).hex
+        requestID = EventIdentity.requestID(key: key)
     }
+
+    /// The request id of the identity that has this key.
+    package static func requestID(key: [UInt8]) -> String { KeyHash(key, key: .fixed).hex }
 
     private static func key(_ kind: Kind, _ parts: [String]) -> [UInt8] {
         var text = JSONWriter(capacity: 96)

@@ -50,8 +50,10 @@ package enum RFC3339 {
         return seconds * 1000 + millisecond - offset
     }
 
-    /// UTC with milliseconds and `Z`, as the campaign API writes its own times.
+    /// UTC with milliseconds and `Z`, as the campaign API writes its own times. RFC 3339 has no year before 0 and none
+    /// after 9999: times beyond become the first or last that it has.
     package static func format(_ milliseconds: Int64) -> String {
+        let milliseconds = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
         var seconds = milliseconds / 1000
         var rest = milliseconds % 1000
         if rest < 0 {

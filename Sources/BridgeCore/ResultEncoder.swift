@@ -118,8 +118,8 @@ package struct ResultEncoder: Sendable {
         }
     }
 
-    /// One of the bridge's own CloudEvents. Its id follows from the request's identity, so that the same outcome
-    /// always has the same id.
+    /// One of the bridge's own CloudEvents. Its id follows from the key of its ledger entry, so that the same outcome
+    /// always has the same id, and records of one identity with outcomes of their own (conflicts) have different ones.
     private func event(
         _ type: String, _ prefix: String, _ result: ResultWrite, topic: String, at wall: Int64,
         _ own: (inout JSONWriter) -> Void
@@ -128,8 +128,9 @@ package struct ResultEncoder: Sendable {
         let record = result.event.record
         var request: CampaignRequest?
         if case .success(let content) = result.event.content { request = content }
+        let id = "\(prefix)-\(EventIdentity.requestID(key: result.entryKey))-\(result.generation)"
         var attributes: [(String, String)] = [
-            ("specversion", "1.0"), ("id", "\(prefix)-\(identity.requestID)-\(result.generation)"),
+            ("specversion", "1.0"), ("id", id),
             ("source", eventSource), ("type", type), ("time", RFC3339.format(wall)),
             ("datacontenttype", "application/json"), ("causationid", identity.eventID),
         ]

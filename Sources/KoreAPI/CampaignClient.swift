@@ -98,7 +98,8 @@ package actor CampaignClient {
         for connection in connections.values { await connection.http.close() }
     }
 
-    private nonisolated func read<Value>(
+    /// Makes one request that reads. It does not look at the token's expiry: `check` tries an expired one.
+    nonisolated func read<Value>(
         _ call: ReadCall, campaignID: String?, now: @Sendable () -> Int64,
         exchange: (Connection, String) -> HTTPExchange, value: (JSONValue) -> Value?
     ) async -> ReadReport<Value> {
@@ -121,9 +122,11 @@ package actor CampaignClient {
             report.status = answer.status
             facts = HeadFacts(answer, now: now(), maximumRetryAfter: settings.maximumRetryAfter)
             report.serverTime = facts?.serverTime
+            report.retryAfter = facts?.retryAfter
         } else if case .maybeSent(_, let status) = result {
             report.status = status
         }
+        if case .notSent = result {} else { report.bytesMayHaveLeft = true }
         report.result = ReadAnswers.classify(
             result, retryAfter: facts?.retryAfter, redactor: Redactor(token: token), value: value)
         report.duration = begun.duration(to: .now)
@@ -149,7 +152,8 @@ private struct HeadFacts {
     }
 }
 
-private func saturatingMilliseconds(_ seconds: Int64) -> Int64 {
+/// Seconds as milliseconds, the nearest that there is.
+func saturatingMilliseconds(_ seconds: Int64) -> Int64 {
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
     return overflow ? (seconds < 0 ? .min : .max) : product
 }

@@ -75,10 +75,14 @@ final class Connection: Sendable {
             settings.triggerPrefix + "/" + call.streamID + "/campaign/trigger/" + call.campaignID + "?accountId="
                 + settings.accountID + "&campaignType=voice&trigger=play",
             streamID: call.streamID, token: token, body: Array("{}".utf8))
-        if let traceparent = call.traceparent, isTraceparent(traceparent) {
-            exchange.headers.append(("traceparent", traceparent))
-        }
+        pass(call.traceparent, with: &exchange)
         return exchange
+    }
+
+    /// Adds the trace context where it is well-formed.
+    func pass(_ traceparent: String?, with exchange: inout HTTPExchange) {
+        guard let traceparent, isTraceparent(traceparent) else { return }
+        exchange.headers.append(("traceparent", traceparent))
     }
 
     func statusExchange(_ call: ReadCall, campaignID: String, token: String) -> HTTPExchange {
@@ -88,12 +92,22 @@ final class Connection: Sendable {
             streamID: call.streamID, token: token, body: Array("{}".utf8))
     }
 
-    func listExchange(_ call: ReadCall, page: Int, limit: Int, token: String) -> HTTPExchange {
+    /// - Parameter status: lists only the campaigns in this status; nil lists all.
+    func listExchange(
+        _ call: ReadCall, page: Int, limit: Int, status: String? = nil, token: String
+    ) -> HTTPExchange {
         var body = JSONWriter()
         body.beginObject()
         body.member("type", "voice")
         body.member("limit", limit)
         body.member("page", page)
+        if let status {
+            body.key("filters")
+            body.object { filters in
+                filters.key("status")
+                filters.array { $0.string(status) }
+            }
+        }
         body.endObject()
         return post(
             settings.readPrefix + "/" + call.streamID + "/campaign/getAllCampaignDetails?accountId="

@@ -34,6 +34,9 @@ package struct ConnectionSettings: Sendable {
     /// Whether connections are kept between calls (see `HTTPExchange.reuse`).
     package var reuse: Bool
     package var maximumConnections: Int
+    /// Entries of one page of the campaign list, and the most pages that are looked through for one campaign.
+    package var listPageSize: Int
+    package var listPages: Int
     package var proxy: String
     package var caFile: String
     package var clientCertificateFile: String
@@ -45,7 +48,8 @@ package struct ConnectionSettings: Sendable {
         iid: String? = nil, triggerPrefix: String = "/api/v2/public",
         readPrefix: String = "/campaign/api/v2/public", deadline: Duration = .seconds(15),
         connectTimeout: Duration = .seconds(5), reuse: Bool = false, maximumConnections: Int = 64,
-        proxy: String = "", caFile: String = "", clientCertificateFile: String = "", clientKeyFile: String = ""
+        listPageSize: Int = 50, listPages: Int = 10, proxy: String = "", caFile: String = "",
+        clientCertificateFile: String = "", clientKeyFile: String = ""
     ) {
         self.name = name
         self.baseURL = baseURL
@@ -63,6 +67,8 @@ package struct ConnectionSettings: Sendable {
         self.connectTimeout = connectTimeout
         self.reuse = reuse
         self.maximumConnections = maximumConnections
+        self.listPageSize = listPageSize
+        self.listPages = listPages
         self.proxy = proxy
         self.caFile = caFile
         self.clientCertificateFile = clientCertificateFile

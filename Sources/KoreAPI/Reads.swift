@@ -41,6 +41,10 @@ package struct ReadReport<Value: Sendable & Equatable>: Sendable, Equatable {
     package var status: Int?
     /// Milliseconds since 1970 from the answer's `Date`.
     package var serverTime: Int64?
+    /// How long the answer asks to wait, capped.
+    package var retryAfter: Duration?
+    /// Whether the API may have had the request, and counted it.
+    package var bytesMayHaveLeft = false
     package var duration: Duration
 }
 

@@ -7,30 +7,34 @@ struct CampaignStore {
         var name: String
         var status: String
         var updatedAt: Int64
-        /// The marker of the list API: when a run last changed.
-        var instanceUpdatedAt: Int64?
+        /// The marker of the list API, `campaignInstanceUpdatedAt`: there from the beginning, as in the documents'
+        /// samples, and another one after each change.
+        var marker: Int64
         var instance: String?
         /// When the run under way ends by itself.
         var endsAt: Int64?
         var starts = 0
-        /// What reads show until the time in `visibleAt`.
-        var visibleAt: Int64 = 0
-        var shown: (status: String, updatedAt: Int64, instanceUpdatedAt: Int64?)?
+        /// What reads show in place of the truth, until the time beside it.
+        var oldStatus: (status: String, updatedAt: Int64, until: Int64)?
+        var oldMarker: (marker: Int64, until: Int64)?
 
         /// A run that is over by now is Completed.
         mutating func advance(to now: Int64) {
-            if let end = endsAt, now >= end, status == "Active" {
-                status = "Completed"
-                updatedAt = end
-                instanceUpdatedAt = end
-                endsAt = nil
-            }
-            if now >= visibleAt { shown = nil }
+            if let end = endsAt, now >= end, status == "Active" { become("Completed", at: end) }
+            if let old = oldStatus, now >= old.until { oldStatus = nil }
+            if let old = oldMarker, now >= old.until { oldMarker = nil }
+        }
+
+        mutating func become(_ status: String, at time: Int64) {
+            self.status = status
+            updatedAt = time
+            marker = max(marker + 1, time)
+            endsAt = nil
         }
 
         /// What a read shows.
-        var view: (status: String, updatedAt: Int64, instanceUpdatedAt: Int64?) {
-            shown ?? (status, updatedAt, instanceUpdatedAt)
+        var view: (status: String, updatedAt: Int64, marker: Int64) {
+            (oldStatus?.status ?? status, oldStatus?.updatedAt ?? updatedAt, oldMarker?.marker ?? marker)
         }
     }
 
@@ -42,7 +46,7 @@ struct CampaignStore {
         for campaign in known {
             campaigns[campaign.campaignId] = Campaign(
                 id: campaign.campaignId, stream: campaign.streamId, account: campaign.accountId, name: campaign.name,
-                status: campaign.status, updatedAt: now)
+                status: campaign.status, updatedAt: now, marker: now)
         }
     }
 
@@ -51,7 +55,7 @@ struct CampaignStore {
         if campaigns[id] == nil, create {
             campaigns[id] = Campaign(
                 id: id, stream: stream, account: account, name: "campaign \(id.suffix(6))", status: "Ready",
-                updatedAt: now)
+                updatedAt: now, marker: now)
         }
         campaigns[id]?.advance(to: now)
         guard let campaign = campaigns[id], campaign.stream == stream, campaign.account == account else { return nil }
@@ -95,7 +99,6 @@ struct CampaignStore {
         guard campaign.status == "Active" || campaign.status == "Paused" else { return nil }
         var campaign = campaign
         change(&campaign, status: "Stopped", now: now, settings: settings)
-        campaign.endsAt = nil
         campaigns[campaign.id] = campaign
         return campaign
     }
@@ -103,10 +106,9 @@ struct CampaignStore {
     /// Puts a campaign into a state, for tests.
     mutating func set(_ id: String, status: String, now: Int64) -> Bool {
         guard campaigns[id] != nil else { return false }
-        campaigns[id]?.status = status
-        campaigns[id]?.updatedAt = now
-        campaigns[id]?.endsAt = nil
-        campaigns[id]?.shown = nil
+        campaigns[id]?.become(status, at: now)
+        campaigns[id]?.oldStatus = nil
+        campaigns[id]?.oldMarker = nil
         return true
     }
 
@@ -122,13 +124,16 @@ struct CampaignStore {
     }
 
     private func change(_ campaign: inout Campaign, status: String, now: Int64, settings: SimulatorSettings) {
-        if settings.readDelay > .zero {
-            campaign.shown = campaign.view
-            campaign.visibleAt = now + settings.readDelay.inMilliseconds
+        let view = campaign.view
+        let delay = settings.readDelay.inMilliseconds
+        let markerDelay = max(delay, settings.markerDelay.inMilliseconds)
+        if settings.statusStays || delay > 0 {
+            campaign.oldStatus = (view.status, view.updatedAt, settings.statusStays ? .max : now + delay)
         }
-        campaign.status = status
-        campaign.updatedAt = now
-        campaign.instanceUpdatedAt = now
+        if settings.markerStays || markerDelay > 0 {
+            campaign.oldMarker = (view.marker, settings.markerStays ? .max : now + markerDelay)
+        }
+        campaign.become(status, at: now)
     }
 }
 

@@ -12,10 +12,10 @@ extension SimulatorFault {
 
     /// The answer with the fault applied.
     func response(_ decided: Decided) -> HTTPResponse {
-        // A call that did not get through has no true answer: a gateway's stands in for it.
-        var truth =
-            decided.answer.status == 0
-            ? PlatformAnswer.error(503, "Service Unavailable").response : decided.answer.response
+        // A call that did not get through has no true answer: a gateway's stands in for it, with the same clock.
+        var standIn = PlatformAnswer.error(503, "Service Unavailable")
+        standIn.date = decided.answer.date
+        var truth = decided.answer.status == 0 ? standIn.response : decided.answer.response
         let body: [UInt8] = if case .bytes(let bytes) = truth.body { bytes } else { [] }
         func fill(_ text: String) -> [UInt8] { Array(decided.fill(text, answer: body).utf8) }
         switch answer {

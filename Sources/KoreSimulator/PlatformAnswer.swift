@@ -99,9 +99,7 @@ struct PlatformAnswer: Sendable {
                             w.member("status", campaign.view.status)
                             schedule(&w)
                             w.member("updatedAt", Timestamp.iso(campaign.view.updatedAt))
-                            if let marker = campaign.view.instanceUpdatedAt {
-                                w.member("campaignInstanceUpdatedAt", Timestamp.iso(marker))
-                            }
+                            w.member("campaignInstanceUpdatedAt", Timestamp.iso(campaign.view.marker))
                         }
                     }
                 }

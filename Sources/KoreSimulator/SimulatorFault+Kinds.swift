@@ -112,6 +112,16 @@ extension SimulatorFault {
         SimulatorFault(kind: "content-type", act: act, answer: .contentType(type))
     }
 
+    /// The well-formed state of another campaign that runs, in answer to a read.
+    package static func wrongData(act: Bool = true) -> SimulatorFault {
+        let entry = #""id":"cd-0000000-another","_id":"cd-0000000-another","status":"Active","name":"another""#
+        let body = """
+            {"status":"success","data":{\(entry),"results":[{\(entry),"updatedAt":"{updatedAt}",\
+            "campaignInstanceUpdatedAt":"{updatedAt}"}],"hasMore":false,"totalPages":1,"totalResults":1}}
+            """
+        return SimulatorFault(kind: "wrong-data", act: act, answer: .reply(status: 200, headers: [], body: body))
+    }
+
     /// Interim answers before the true one.
     package static func interim(_ codes: [Int] = [103], act: Bool = true) -> SimulatorFault {
         SimulatorFault(kind: "interim", act: act, answer: .interim(codes))
@@ -142,6 +152,7 @@ extension SimulatorFault {
         case "garbage": garbage()
         case "raw": raw("")
         case "content-type": contentType()
+        case "wrong-data": wrongData()
         case "interim": interim()
         case "delay": delay()
         default: nil
@@ -153,6 +164,6 @@ extension SimulatorFault {
         "status", "html-error", "unavailable", "gateway-unavailable", "rate-limited", "redirect", "empty", "reset",
         "close",
         "stall", "reset-before-reading", "close-before-reading", "truncated", "slow", "garbage", "raw", "content-type",
-        "interim", "delay",
+        "wrong-data", "interim", "delay",
     ]
 }

@@ -23,6 +23,9 @@ extension SimulatorSettings {
         if let value = f.value("latency") { latency = try Self.latency(value) }
         runDuration = try f.seconds("runSeconds") ?? runDuration
         readDelay = try f.milliseconds("readDelayMilliseconds") ?? readDelay
+        markerDelay = try f.milliseconds("markerDelayMilliseconds") ?? markerDelay
+        statusStays = try f.bool("statusStays") ?? statusStays
+        markerStays = try f.bool("markerStays") ?? markerStays
         if let value = f.value("onActive") { onActive = try Self.onActive(value) }
         activeLimit = try f.int("activeLimit", 0...1_000_000) ?? activeLimit
         campaigns =

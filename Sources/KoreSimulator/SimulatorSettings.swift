@@ -128,8 +128,14 @@ package struct SimulatorSettings: Sendable {
     package var latency = SimulatorLatency.none
     /// The time from a start until the campaign is Completed; zero is never.
     package var runDuration: Duration = .seconds(60)
-    /// The time from a start until reads show it.
+    /// The time from a start or stop until reads show it.
     package var readDelay: Duration = .zero
+    /// The time from a start or stop until the list's `campaignInstanceUpdatedAt` has moved; at least `readDelay`.
+    package var markerDelay: Duration = .zero
+    /// Whether reads go on to show the status from before a start or stop.
+    package var statusStays = false
+    /// Whether the list goes on to show the `campaignInstanceUpdatedAt` from before a start or stop.
+    package var markerStays = false
     /// What `play` does to an Active campaign.
     package var onActive = OnActive.refuse(status: 400, message: "Campaign is already active")
     /// Campaigns at once in state Active per account; 0 is no limit (the platform documents 50).

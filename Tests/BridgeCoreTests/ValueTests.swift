@@ -44,6 +44,17 @@ struct ValueTests {
         #expect(RFC3339.parse(text) == milliseconds)
     }
 
+    @Test(
+        "A time before year 0 or after year 9999 is written as the first or last that the form has",
+        arguments: [
+            (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"), (.min, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_800_000, "9999-12-31T23:59:59.999Z"), (.max, "9999-12-31T23:59:59.999Z"),
+        ] as [(Int64, String)])
+    func formatBeyond(milliseconds: Int64, text: String) {
+        #expect(RFC3339.format(milliseconds) == text)
+        #expect(RFC3339.parse(text) != nil)
+    }
+
     @Test("Every day of eight hundred years is read as it was written")
     func days() {
         var wrong = 0

@@ -149,61 +149,6 @@ struct KafkaDiagnosisTests {
     }
 }
 
-@Suite("What check makes of the API's answers")
-struct CheckConnectionTests {
-    private var connection: Configuration.ConnectionSettings {
-        var connection = Configuration.ConnectionSettings()
-        connection.name = "main"
-        connection.baseURL = "https://platform.example"
-        return connection
-    }
-
-    private func report(_ result: ReadResult<CampaignPage>) -> ReadReport<CampaignPage> {
-        ReadReport(result: result, status: nil, serverTime: nil, duration: .zero)
-    }
-
-    private func line(_ result: ReadResult<CampaignPage>, isStreamKnown: Bool = true) -> CheckLine {
-        CheckConnections.lines(connection, report(result), now: 0, isStreamKnown: isStreamKnown)[0]
-    }
-
-    @Test("each class of answer has its state")
-    func classes() {
-        func refusal(_ kind: Refusal.Kind) -> ReadResult<CampaignPage> {
-            .refused(Refusal(kind: kind, status: 401, message: "m"))
-        }
-        let rejection = ReadResult<CampaignPage>.rejected(Rejection(status: 404, message: "m"))
-        #expect(line(.value(CampaignPage(campaigns: [], hasMore: false))).state == .fine)
-        #expect(line(refusal(.credentials)).state == .failed)
-        #expect(line(refusal(.credentials)).advice?.contains("clientSecret") == true)
-        #expect(line(refusal(.throttled)).state == .warning)
-        #expect(line(refusal(.unavailable)).isUnreachable)
-        #expect(line(refusal(.foreignAnswer)).state == .failed)
-        #expect(line(rejection).state == .warning)
-        #expect(line(rejection, isStreamKnown: false).state == .fine)
-        #expect(line(.noAnswer(cause: "tls")).advice?.contains("caFile") == true)
-        #expect(line(.noAnswer(cause: "dns")).isUnreachable)
-    }
-
-    @Test(
-        "a clock is off from the leeway on, and a whole second of the Date header is no difference",
-        arguments: [
-            (0, CheckLine.State.fine), (999, .fine), (3000, .fine), (3501, .warning), (6000, .warning), (6001, .failed),
-            (-2500, .fine), (-2501, .warning), (-5001, .failed),
-        ] as [(Int64, CheckLine.State)])
-    func clock(ahead: Int64, state: CheckLine.State) {
-        #expect(CheckConnections.clockLine(connection, server: 1_000_000, now: 1_000_000 + ahead).state == state)
-    }
-
-    @Test("an API that takes expired tokens is warned of")
-    func expired() {
-        let page = CampaignPage(campaigns: [], hasMore: false)
-        #expect(CheckConnections.expiredLine(connection, report(.value(page)))?.state == .warning)
-        let refusal = Refusal(kind: .credentials, status: 401, message: "")
-        #expect(CheckConnections.expiredLine(connection, report(.refused(refusal)))?.state == .fine)
-        #expect(CheckConnections.expiredLine(connection, report(.noAnswer(cause: "dns")))?.state == .skipped)
-    }
-}
-
 @Suite("What would be done with an event")
 struct EventCheckTests {
     private static let now = Moment(wall: 1_790_000_000_000, monotonic: 5_000_000)

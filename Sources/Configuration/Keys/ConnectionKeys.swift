@@ -98,6 +98,13 @@ extension Key where Root == ConnectionSettings {
                 "Whether a campaign's status is read when the outcome of a start is in doubt. Costs requests of the rate limit."
             ),
             .value(
+                "listPageSize", \.listPageSize, .integer(1...1000),
+                "Campaigns that are asked for at once when a status read looks for one in the campaign list."),
+            .value(
+                "listPages", \.listPages, .integer(1...100),
+                "Most pages of the campaign list that one status read looks through, each of them a request of the rate limit. A campaign that is not found leaves the outcome unknown."
+            ),
+            .value(
                 "throttlePause", \.throttlePause, .duration(.milliseconds(100)...(.hours(1))),
                 "How long the account pauses when the API says that there were too many requests, and not for how long."
             ),

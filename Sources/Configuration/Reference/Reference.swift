@@ -55,7 +55,7 @@ private let sections: [String: String] = [
     "kafka": "Brokers, login and the client.",
     "group": "The consumer group that the replicas form.",
     "replica":
-        "What tells one replica from another. The transactional id is `<group.id>.<replica.namespace>.<replica.name>`.",
+        "What tells one replica from another. The transactional id is `<group.id>.<replica.namespace>.<replica.name>`; where one of them has a dot of its own, their lengths follow, as in `.15-10-6`.",
     "transactions": "Intents, outcomes and offsets are written in transactions, one after another.",
     "topics": "Names of the topics, and how `campaign-bridge topics` creates them.",
     "ledger": "The memory of what has been started.",

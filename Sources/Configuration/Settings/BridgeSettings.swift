@@ -27,20 +27,28 @@ package struct BridgeSettings: SettingsRoot, Equatable {
     package init() {}
 
     /// The producer's transactional id, unique in the cluster as long as group, namespace and replica name are.
-    package var transactionalId: String {
-        ([group.id, replica.namespace, replica.name] as [String?]).compactMap { $0 }.joined(separator: ".")
-    }
+    package var transactionalId: String { joined([group.id, replica.namespace, replica.name]) }
+
+    /// The transactional id of `check`, which no replica can have: a name holds no slash.
+    package var checkTransactionalId: String { transactionalId + "/check" }
 
     /// `group.instance.id`, or nil where membership is dynamic.
-    package var groupInstanceId: String? {
-        replica.isStatic ? [replica.namespace, replica.name].compactMap { $0 }.joined(separator: ".") : nil
-    }
+    package var groupInstanceId: String? { replica.isStatic ? joined([replica.namespace, replica.name]) : nil }
 
     /// The connection that a stream's calls go through: the one that names it, else the one with `*`.
     package func connection(forStream stream: String) -> ConnectionSettings? {
         connections.first { $0.streams.contains { $0.utf8.elementsEqual(stream.utf8) } }
             ?? connections.first { $0.streams.contains("*") }
     }
+}
+
+/// Joins up to three names with dots, so that no two different lists give the same text: where a name has a dot of its
+/// own, the names' lengths follow (`group.a.b.5-3`). Such a text has more dots than any without lengths.
+private func joined(_ names: [String?]) -> String {
+    let names = names.compactMap { $0 }
+    let text = names.joined(separator: ".")
+    guard names.contains(where: { $0.utf8.contains(UInt8(ascii: ".")) }) else { return text }
+    return text + "." + names.map { String($0.utf8.count) }.joined(separator: "-")
 }
 
 /// Keys `retry.*`: the wait before the next attempt of an event that provably was not started.

@@ -43,6 +43,8 @@ package struct ConnectionSettings: SettingsRoot, Equatable {
     package var keyFile: String?
     package var isExclusive = false
     package var readBack = false
+    package var listPageSize = 50
+    package var listPages = 10
     package var maximumAnswerBytes = 1 << 20
     package var throttlePause: Duration = .seconds(60)
     package var retryAfterMaximum: Duration = .minutes(15)
