@@ -37,11 +37,13 @@ package actor Engine {
     nonisolated let calls: AsyncStream<CallOrder>
     nonisolated let lates: AsyncStream<LateWrite>
     nonisolated let leases: AsyncStream<LeaseWrite>
+    nonisolated let reads: AsyncStream<ReadOrder>
     private let commandSink: AsyncStream<DriverCommand>.Continuation
     private let transactionSink: AsyncStream<TransactionPlan>.Continuation
     private let callSink: AsyncStream<CallOrder>.Continuation
     private let lateSink: AsyncStream<LateWrite>.Continuation
     private let leaseSink: AsyncStream<LeaseWrite>.Continuation
+    private let readSink: AsyncStream<ReadOrder>.Continuation
 
     /// - Parameters:
     ///   - revokeDeadline: how long a revoke is held at most, milliseconds.
@@ -60,6 +62,7 @@ package actor Engine {
         (calls, callSink) = AsyncStream.makeStream()
         (lates, lateSink) = AsyncStream.makeStream()
         (leases, leaseSink) = AsyncStream.makeStream()
+        (reads, readSink) = AsyncStream.makeStream()
     }
 
     // MARK: - Facts
@@ -180,6 +183,11 @@ package actor Engine {
         pump()
     }
 
+    func readEnded(_ order: ReadOrder, _ report: StatusReport, expired: ExpiredToken?) {
+        machine.readEnded(order.id, report, expired: expired, at: clock())
+        pump()
+    }
+
     func doubtMark(partition: Int32, epoch: Int, high: Int64?) {
         machine.doubtMark(partition: partition, epoch: epoch, high: high, at: clock())
         pump()
@@ -224,6 +232,7 @@ package actor Engine {
         callSink.finish()
         lateSink.finish()
         leaseSink.finish()
+        readSink.finish()
     }
 
     var owner: String { machine.owner }
@@ -256,6 +265,7 @@ package actor Engine {
             latesPending += 1
             lateSink.yield(late)
         }
+        for read in machine.nextReads(at: now) { readSink.yield(read) }
         if let lease = machine.leaseWrite(at: now) { leaseSink.yield(lease) }
         let flow = machine.flow()
         if !flow.pause.isEmpty { commandSink.yield(.pause(flow.pause)) }

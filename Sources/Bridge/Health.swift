@@ -27,6 +27,11 @@ package final class Health: Sendable {
         if !snapshot.hasLease {
             reasons.append("the holds cannot be confirmed in the control topic, so nothing is called: see the log")
         }
+        for account in snapshot.accounts where account.isClockOff {
+            reasons.append(
+                "the clock of connection \(account.connection) and ours differ by more than its clockLeeway: nothing is"
+                    + " called; synchronise the clocks (NTP)")
+        }
         for partition in snapshot.partitions {
             switch partition.stage {
             case .blocked: reasons.append("partition \(partition.partition) is blocked: see the log")

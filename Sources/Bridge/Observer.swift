@@ -41,6 +41,14 @@ struct Observer: Sendable {
                     "connection fails: its events wait", [.connection: .string(connections[connection])])
             case .circuitClosed(let connection):
                 logger.info("connection works again", [.connection: .string(connections[connection])])
+            case .clockOff(let connection, let milliseconds):
+                logger.error(
+                    "the API's clock and ours differ by more than clockLeeway: nothing is called; synchronise them (NTP)",
+                    [.connection: .string(connections[connection]), .milliseconds: .int(milliseconds)])
+            case .clockRight(let connection):
+                logger.info("the clocks agree again", [.connection: .string(connections[connection])])
+            case .readBack(let event, let decision):
+                line(event).info("campaign read back after a doubt", [.detail: .string("\(decision)")])
             case .partition(let number, let news): partition(number, news)
             }
         }

@@ -104,6 +104,9 @@ package final class BridgeService: Sendable {
                 await self.callLoop(); return nil
             }
             group.addTask {
+                await self.readLoop(); return nil
+            }
+            group.addTask {
                 await self.lateLoop(); return nil
             }
             group.addTask {
@@ -211,6 +214,33 @@ package final class BridgeService: Sendable {
                 }
             }
         }
+    }
+
+    private func readLoop() async {
+        let now: @Sendable () -> Int64 = { [clock] in clock().wall }
+        await withDiscardingTaskGroup { group in
+            for await order in engine.reads {
+                group.addTask {
+                    let report = await self.client.read(order.read, now: now)
+                    var expired: ExpiredToken?
+                    if order.triesExpiredToken { expired = await self.tryExpiredToken(order, report.serverTime, now) }
+                    await self.engine.readEnded(order, report, expired: expired)
+                }
+            }
+        }
+    }
+
+    /// One that expired by the clock leeway, by the API's own clock.
+    private func tryExpiredToken(
+        _ order: ReadOrder, _ serverTime: Int64?, _ now: @Sendable () -> Int64
+    ) async -> ExpiredToken {
+        guard let serverTime else { return .unseen(cause: "no_date") }
+        let leeway = settings.connections[order.connection].clockLeeway.milliseconds
+        var read = order.read
+        read.tokenExpiry = (serverTime - leeway) / 1000 - 1
+        read.issuedAt = read.tokenExpiry - 60
+        read.tokenID += "-x"
+        return await client.tryExpiredToken(read, now: now).result
     }
 
     /// L3: late answers are tried until they are written; an idempotent producer keeps each from standing there twice.

@@ -12,17 +12,23 @@ extension BridgeSettings {
     package func core(sourcePartitions: Int, run: String) -> CoreSettings {
         var core = CoreSettings(
             connections: connections.map { connection in
-                CoreSettings.Connection(
+                var core = CoreSettings.Connection(
                     name: connection.name, streams: connection.streams, accountID: connection.accountId,
                     requestsPerMinute: connection.requestsPerMinute, burst: connection.burst,
                     maximumInFlight: connection.maximumInFlight,
                     tokenLifetime: ((connection.deadline + connection.tokenMargin).milliseconds + 999) / 1000,
                     clockLeeway: connection.clockLeeway.milliseconds, doubtGrace: connection.doubtGrace.milliseconds)
+                core.readsBack = connection.readBack
+                core.isExclusive = connection.isExclusive
+                return core
             },
             sourcePartitions: sourcePartitions, owner: "\(replica.name ?? "replica")/\(run)")
         core.settledPartitions = Int32(clamping: sourcePartitions)
         core.leaseDuration = hold.leaseDuration.milliseconds
         core.confirmInterval = hold.confirmInterval.milliseconds
+        core.readBackInterval = doubt.readBackInterval.milliseconds
+        core.readBackTimeout = doubt.readBackTimeout.milliseconds
+        core.campaignCoolDown = calls.campaignCoolDown.milliseconds
         core.window = ledger.dedupWindow.milliseconds
         core.maximumAge = source.maximumAge.milliseconds
         core.maximumFutureTime = source.maximumFutureTime.milliseconds

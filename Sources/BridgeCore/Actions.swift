@@ -77,6 +77,15 @@ package struct CallOrder: Sendable {
     package var call: StartCall
 }
 
+/// One reading of a campaign's state to make now; answered with `readEnded`.
+package struct ReadOrder: Sendable {
+    package var id: Int
+    package var connection: Int
+    package var read: StatusRead
+    /// Whether to try besides whether an expired token is refused: a second reading with the state before it.
+    package var triesExpiredToken: Bool
+}
+
 /// A late answer to be written through the plain producer, to the ledger partition of its source partition.
 package struct LateWrite: Sendable, Equatable {
     package var partition: Int32

@@ -17,6 +17,10 @@ package struct CoreSettings: Sendable {
         package var clockLeeway: Int64
         /// What the platform may take to act on what it has accepted.
         package var doubtGrace: Int64
+        /// Whether a campaign's state is read before its start and after a doubt.
+        package var readsBack = false
+        /// Whether nobody but this bridge starts the connection's campaigns, each from one partition.
+        package var isExclusive = false
 
         package init(
             name: String, streams: [String], accountID: String, requestsPerMinute: Int = 60, burst: Int = 1,
@@ -70,6 +74,11 @@ package struct CoreSettings: Sendable {
     /// no holds.
     package var leaseDuration: Int64 = 0
     package var confirmInterval: Int64 = 0
+    /// A reading without an answer is made again after this, for at most so long.
+    package var readBackInterval: Int64 = 10_000
+    package var readBackTimeout: Int64 = 300_000
+    /// After a start of a campaign another event of it is not called for so long; 0: at once.
+    package var campaignCoolDown: Int64 = 0
 
     #if DELIBERATE_FAULTS
         package var deliberateFault: DeliberateFault?

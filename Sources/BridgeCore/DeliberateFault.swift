@@ -23,6 +23,8 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case replayOfAnyGeneration, findingNotNeeded, findingIgnored, findingAgainstLateAnswer
     // L10
     case repeatsGoBesideTheirLeader, conflictIsSuppressed
+    // Read-back and guards
+    case readBackBeforeLease, coolDownForgotten
     // P7
     case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead
     // The promises themselves.

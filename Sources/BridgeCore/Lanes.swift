@@ -9,6 +9,8 @@ struct Lanes {
         var budget: RateBudget
         var circuit: Circuit
         var pausedUntil: Int64 = 0
+        /// Its API's clock and ours differ by more than the leeway.
+        var isClockOff = false
         var inFlight = 0
         var waiting = 0
         let maximumInFlight: Int
@@ -110,7 +112,8 @@ struct Lanes {
     }
 
     private mutating func next(of account: Int, at now: Int64) -> RequestRef? {
-        guard accounts[account].pausedUntil <= now, accounts[account].circuit.allows(at: now),
+        guard !accounts[account].isClockOff, accounts[account].pausedUntil <= now,
+            accounts[account].circuit.allows(at: now),
             accounts[account].inFlight < accounts[account].maximumInFlight
         else { return nil }
         while let scope = accounts[account].ready.popFirst() {
@@ -154,6 +157,17 @@ struct Lanes {
         accounts[account].circuit.began()
     }
 
+    /// Requests of a reading that the account's rate counts, beside the one that `next` took.
+    mutating func spend(_ requests: Int, account: Int, at now: Int64) {
+        for _ in 0..<max(0, requests) { accounts[account].budget.spend(at: now) }
+    }
+
+    /// The place of a reading is free again; its request stays spent.
+    mutating func readingEnded(account: Int) {
+        accounts[account].inFlight -= 1
+        accounts[account].circuit.withdrawn()
+    }
+
     /// Takes waiting requests out: they have expired, or their partition is not ours any more.
     mutating func remove(where isGone: (RequestRef) -> Bool) {
         for (scope, old) in campaigns {
@@ -170,7 +184,7 @@ struct Lanes {
         var earliest: Int64?
         for account in accounts where !account.ready.isEmpty && account.inFlight < account.maximumInFlight {
             var time = max(account.pausedUntil, account.circuit.openUntil ?? 0)
-            if account.circuit.isProbing { continue }
+            if account.circuit.isProbing || account.isClockOff { continue }
             guard let budget = account.budget.next(at: now) else { continue }
             time = max(time, budget)
             if time > now { earliest = min(earliest ?? time, time) }

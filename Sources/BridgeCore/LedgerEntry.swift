@@ -9,6 +9,8 @@ package struct LedgerEntry: Sendable, Equatable {
     /// Hash of stream and campaign; 0 where the record did not name them.
     package var scope: UInt64
     package var state: State
+    /// When the entry was made, milliseconds since 1970; written for `started` only.
+    package var at: Int64?
 
     package enum State: Sendable, Equatable {
         /// A call is about to be made, or was. Written and committed before the first byte of it.
@@ -21,7 +23,8 @@ package struct LedgerEntry: Sendable, Equatable {
         case deadLettered(DeadLetterReason, nonce: UInt64)
     }
 
-    package init(generation: Int32, sourceOffset: Int64, scope: UInt64, state: State) {
+    package init(generation: Int32, sourceOffset: Int64, scope: UInt64, state: State, at: Int64? = nil) {
+        self.at = at
         self.generation = generation
         self.sourceOffset = sourceOffset
         self.scope = scope
@@ -51,13 +54,19 @@ package struct Attempt: Sendable, Hashable {
     /// Counts the intents of its owner. An intent whose transaction was aborted is nowhere in the ledger, so that the
     /// next one has the same number: without this, what is said late of the one would be taken for the other's.
     package var serial: Int64
+    /// The campaign's state as it was read before the attempt; nil: it was not.
+    package var before: CampaignState?
 
-    package init(number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64, serial: Int64 = 0) {
+    package init(
+        number: Int32, owner: String, startedAt: Int64, tokenExpiry: Int64, serial: Int64 = 0,
+        before: CampaignState? = nil
+    ) {
         self.number = number
         self.owner = owner
         self.startedAt = startedAt
         self.tokenExpiry = tokenExpiry
         self.serial = serial
+        self.before = before
     }
 }
 
@@ -69,6 +78,8 @@ package enum ReleaseCause: String, Sendable, CaseIterable {
     case refused
     /// 401 or 403; a second one in a row rejects the event.
     case credentials
+    /// The campaign's state, read after the lease, shows that nothing was started.
+    case readBack = "read-back"
 }
 
 /// What a process learned of an attempt after it had lost the partition (rule L3).
@@ -123,6 +134,8 @@ package enum LedgerWire {
                 out.member("at", attempt.startedAt)
                 out.member("x", attempt.tokenExpiry)
                 out.member("q", attempt.serial)
+                if let text = attempt.before?.status { out.member("bs", text) }
+                if let text = attempt.before?.marker { out.member("bm", text) }
             case .released(let attempt, let cause):
                 out.member("k", "released")
                 out.member("n", attempt)
@@ -130,6 +143,7 @@ package enum LedgerWire {
             case .started(let instanceID):
                 out.member("k", "started")
                 if let instanceID { out.member("i", instanceID) }
+                if let at = entry.at { out.member("t", at) }
             case .deadLettered(let reason, let nonce):
                 out.member("k", "deadLettered")
                 out.member("r", reason.rawValue)
@@ -198,7 +212,10 @@ package enum LedgerWire {
             let state = state(root)
         else { return unreadable(kind) }
         return .entry(
-            key: key, LedgerEntry(generation: generation, sourceOffset: offset, scope: scope, state: state))
+            key: key,
+            LedgerEntry(
+                generation: generation, sourceOffset: offset, scope: scope, state: state,
+                at: root["t"]?.int64.flatMap { times.contains($0) ? $0 : nil }))
     }
 
     private static func unreadable(_ kind: String) -> LedgerRecord {
@@ -231,8 +248,11 @@ package enum LedgerWire {
             guard let number, let owner = root["by"]?.string, let at = root["at"]?.int64, let expiry = root["x"]?.int64,
                 let serial = root["q"]?.int64, times.contains(at), times.contains(expiry)
             else { return nil }
+            let before = CampaignState(status: root["bs"]?.string, marker: root["bm"]?.string)
             return .attempting(
-                Attempt(number: number, owner: owner, startedAt: at, tokenExpiry: expiry, serial: serial))
+                Attempt(
+                    number: number, owner: owner, startedAt: at, tokenExpiry: expiry, serial: serial,
+                    before: before == CampaignState(status: nil, marker: nil) ? nil : before))
         case "released":
             guard let number, let cause = root["c"]?.string.flatMap(ReleaseCause.init) else { return nil }
             return .released(attempt: number, cause: cause)

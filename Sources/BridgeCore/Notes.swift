@@ -12,6 +12,10 @@ package enum Note: Sendable {
     case accountPaused(connection: Int, milliseconds: Int64)
     case circuitOpened(connection: Int)
     case circuitClosed(connection: Int)
+    case clockOff(connection: Int, milliseconds: Int64)
+    case clockRight(connection: Int)
+    /// What a reading after a doubt came to.
+    case readBack(EventNote, ReadBackDecision)
     case partition(Int32, PartitionNews)
 }
 

@@ -73,7 +73,7 @@ struct Partition {
     var isQuiet: Bool {
         requests.values.allSatisfy { request in
             switch request.phase {
-            case .follower, .waiting, .delayed, .inDoubt: true
+            case .follower, .waiting, .delayed, .reading, .inDoubt: true
             case .intending, .ready, .calling, .releasing, .finishing: false
             }
         }

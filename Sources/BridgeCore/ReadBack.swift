@@ -40,7 +40,7 @@ package struct StatusRead: Sendable, Equatable {
 }
 
 /// What a campaign was seen to be in: everything that a read-back compares.
-package struct CampaignState: Sendable, Equatable {
+package struct CampaignState: Sendable, Hashable {
     /// As the API wrote it; the set of statuses is open. nil where none was seen.
     package var status: String?
     /// The list API's `campaignInstanceUpdatedAt` as written; nil where the campaign's entry has none. When exactly it

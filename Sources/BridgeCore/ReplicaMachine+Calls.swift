@@ -28,6 +28,7 @@ extension ReplicaMachine {
                 account: account,
                 scope: request.scope)
             setPhase(ref, .calling(attempt))
+            knowledge[account].campaign = (content.streamID, content.campaignID)
             callsInFlight += 1
             calls.append(order(request, content, attempt, account))
         }
@@ -65,6 +66,7 @@ extension ReplicaMachine {
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
+        learnClock(report.serverTime, duration: report.duration.milliseconds, account: hand.account, at: now)
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {
@@ -113,7 +115,7 @@ extension ReplicaMachine {
     }
 
     /// Never no pause: without a time from the answer the default one, with jitter.
-    private mutating func pause(_ account: Int, _ told: Duration?, at now: Moment) {
+    mutating func pause(_ account: Int, _ told: Duration?, at now: Moment) {
         let asked = told.map { min(settings.retryAfterMaximum, max(0, $0.milliseconds)) }
         let base = max(asked ?? settings.throttlePause, 1)
         let pause = base + Int64.random(in: 0...max(1, base / 10), using: &random)
@@ -127,7 +129,9 @@ extension ReplicaMachine {
     mutating func settle(_ ref: RequestRef, _ report: AttemptReport, isHealthy: Bool = false, at now: Moment) {
         guard let request = request(ref), case .calling(let attempt) = request.phase else { return }
         switch report.result {
-        case .started(let answer): finish(ref, .started(answer, evidence: .answer))
+        case .started(let answer):
+            readAfterStart(request, attempt, at: now)
+            finish(ref, .started(answer, evidence: .answer))
         case .rejected(let rejection): reject(ref, rejection)
         case .unknown where isBroken(.unknownIsTriedAgain): release(ref, attempt, .refused, delay: backOff(ref))
         case .unknown(let cause, _): doubt(ref, attempt, cause: cause, seen: now)
@@ -189,7 +193,12 @@ extension ReplicaMachine {
             guard let request = request(ref) else { continue }
             switch request.phase {
             case .delayed: enter(ref, at: now)
-            case .inDoubt(let doubt): leaseEnded(ref, doubt, at: now)
+            case .inDoubt(let doubt):
+                if case .reading = doubt.step {
+                    readDoubt(ref, doubt, at: now)
+                } else {
+                    leaseEnded(ref, doubt, at: now)
+                }
             default: break
             }
         }

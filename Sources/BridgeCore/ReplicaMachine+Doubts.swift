@@ -72,13 +72,26 @@ extension ReplicaMachine {
                 case .tailing(let mark) = doubt.step,
                 partition.ledgerEnd >= mark || isBroken(.doubtDecidedBeforeMark)
             else { continue }
-            partitions[number]?.deciding.remove(offset)
             let ref = RequestRef(partition: number, epoch: partition.epoch, offset: offset)
-            deadLetter(
-                ref, .outcomeUnknown,
-                "the call may have started the campaign and its outcome is not known (\(doubt.cause)):"
-                    + " look at the campaign before anything else")
+            // A clock that is off would end the lease too early: nothing is decided by it.
+            if let account = request(ref)?.account, knowledge[account].isClockOff { continue }
+            partitions[number]?.deciding.remove(offset)
+            if canReadBack(ref, doubt) {
+                var reading = doubt
+                reading.step = .reading(since: now.monotonic)
+                readDoubt(ref, reading, at: now)
+            } else {
+                unknown(ref, doubt)
+            }
         }
+    }
+
+    /// A person must look.
+    mutating func unknown(_ ref: RequestRef, _ doubt: Doubt) {
+        deadLetter(
+            ref, .outcomeUnknown,
+            "the call may have started the campaign and its outcome is not known (\(doubt.cause)):"
+                + " look at the campaign before anything else")
     }
 
     /// L3: a late answer for an attempt that is in doubt here becomes its outcome.

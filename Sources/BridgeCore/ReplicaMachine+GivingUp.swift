@@ -24,6 +24,9 @@ extension ReplicaMachine {
                 if case .ready = request.phase { readyCount -= 1 }
                 if let account = request.account { lanes.withdraw(account: account) }
                 lanes.release(request.entryHash, scope: request.scope)
+            case .reading:
+                // The reading is still under way, and gives back its place by itself.
+                lanes.release(request.entryHash, scope: request.scope)
             case .calling: break
             case .waiting, .delayed, .follower: break
             case .releasing, .finishing, .inDoubt:

@@ -150,7 +150,9 @@ extension ReplicaMachine {
                 if let index = open?.places[hash], open?.plan.writes[index].entry == entry {
                     open?.seen.append(index)
                 }
-            default: partitions[number]?.index.apply(hash, entry, key: key)
+            default:
+                partitions[number]?.index.apply(hash, entry, key: key)
+                if case .started = entry.state, let at = entry.at { started(entry.scope, at: at) }
             }
         case .late(let late):
             let hash = KeyHash(late.identityKey, key: hashKey)

@@ -11,7 +11,7 @@ extension ReplicaMachine {
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
         while plan.writes.count < settings.maximumTransaction, let ref = due.popFirst() {
-            if let write = dueWrite(ref, transaction: plan.id) { plan.writes.append(write) }
+            if let write = dueWrite(ref, transaction: plan.id, at: now) { plan.writes.append(write) }
         }
         addIntents(to: &plan, at: now)
         // L2: the offsets of every partition with a write are the fence, moved or not.
@@ -68,15 +68,18 @@ extension ReplicaMachine {
     }
 
     /// The release or outcome of one request as a write.
-    private mutating func dueWrite(_ ref: RequestRef, transaction: Int) -> LedgerWrite? {
+    private mutating func dueWrite(_ ref: RequestRef, transaction: Int, at now: Moment) -> LedgerWrite? {
         guard let request = request(ref), request.transaction == nil else { return nil }
         let state: LedgerEntry.State
         var result: ResultWrite?
+        var startedAt: Int64?
         switch request.phase {
         case .releasing(let attempt, let cause, _): state = .released(attempt: attempt.number, cause: cause)
         case .finishing(let outcome):
             switch outcome {
-            case .started(let answer, _): state = .started(instanceID: answer.instanceID)
+            case .started(let answer, _):
+                state = .started(instanceID: answer.instanceID)
+                startedAt = now.wall
             case .deadLetter(let reason, _, let nonce): state = .deadLettered(reason, nonce: nonce)
             }
             result = ResultWrite(
@@ -85,7 +88,9 @@ extension ReplicaMachine {
         default: return nil
         }
         partitions[ref.partition]?.requests[ref.offset]?.transaction = transaction
-        return write(ref, request, state, result)
+        var write = write(ref, request, state, result)
+        write.entry.at = startedAt
+        return write
     }
 
     private func write(
@@ -117,10 +122,21 @@ extension ReplicaMachine {
                 expire(ref, at: now)
                 continue
             }
+            if isCoolingDown(request, at: now) {
+                lanes.withdraw(account: next.account)
+                deadLetter(
+                    ref, .coolDown, "the campaign was started by another event less than the cool-down ago")
+                continue
+            }
+            if settings.connections[next.account].readsBack && !request.isRead {
+                readBefore(ref, request, account: next.account, at: now)
+                continue
+            }
             let lifetime = settings.connections[next.account].tokenLifetime
             let attempt = Attempt(
                 number: request.attempts + 1, owner: settings.owner, startedAt: now.wall,
-                tokenExpiry: now.wall / 1000 + lifetime, serial: intentCount)
+                tokenExpiry: now.wall / 1000 + lifetime, serial: intentCount,
+                before: request.before)
             intentCount += 1
             lanes.hold(request.entryHash, scope: request.scope)
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
@@ -203,6 +219,8 @@ extension ReplicaMachine {
             forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
+            partitions[ref.partition]?.requests[ref.offset]?.isRead = false
+            partitions[ref.partition]?.requests[ref.offset]?.before = nil
             notes.append(.released(note(request), cause, delay: delay))
             if delay > 0 {
                 setPhase(ref, .delayed)
@@ -214,6 +232,7 @@ extension ReplicaMachine {
             forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
+            if case .started = outcome { started(request.scope, at: write.entry.at ?? now.wall) }
             notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")

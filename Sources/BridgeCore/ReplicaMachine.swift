@@ -48,6 +48,14 @@ package struct ReplicaMachine: ~Copyable {
     var unwritten: [KeyHash: LateAnswer] = [:]
     var notes: [Note] = []
     var holding = Holding()
+    /// Readings under way by their number.
+    var readings: [Int: ReadingInHand] = [:]
+    var readingCount = 0
+    var readOrders: [ReadOrder] = []
+    /// What is known of each connection, by its number.
+    var knowledge: [ConnectionKnowledge]
+    /// When each campaign was last started, where there is a cool-down.
+    var lastStarts: [UInt64: Int64] = [:]
 
     struct OpenTransaction {
         var plan: TransactionPlan
@@ -88,6 +96,7 @@ package struct ReplicaMachine: ~Copyable {
         hashKey = HashKey(first: self.random.next(), second: self.random.next())
         retry = RetryPolicy(initial: settings.retryInitial, maximum: settings.retryMaximum)
         lanes = Lanes(settings: settings)
+        knowledge = Array(repeating: ConnectionKnowledge(), count: settings.connections.count)
     }
 
     // MARK: - What the driver asks for

@@ -8,6 +8,8 @@ package struct ReplicaSnapshot: Sendable {
         package var pausedFor: Int64
         /// Whether the connection's circuit is open.
         package var isCircuitOpen: Bool
+        /// Whether the API's clock and ours differ by more than the leeway, so that nothing is called or decided.
+        package var isClockOff: Bool
     }
 
     package enum Stage: String, Sendable, CaseIterable {
@@ -66,7 +68,7 @@ extension ReplicaMachine {
                 return .init(
                     connection: settings.connections[index].name, waiting: account.waiting,
                     inFlight: account.inFlight, pausedFor: max(0, account.pausedUntil - now.monotonic),
-                    isCircuitOpen: account.circuit.openUntil != nil)
+                    isCircuitOpen: account.circuit.openUntil != nil, isClockOff: account.isClockOff)
             },
             partitions: partitions.map { number, partition in
                 .init(

@@ -15,6 +15,8 @@ struct Request {
         case waiting
         /// Until a time: not before, or between attempts (Lanes).
         case delayed
+        /// Its campaign's state is read before the attempt (Readings).
+        case reading
         /// Its intent is in the open transaction (Transactions).
         case intending(Attempt)
         /// Its intent is committed, the call not begun (Calls).
@@ -44,6 +46,9 @@ struct Request {
     /// Attempts in a row that came to nothing.
     var failures = 0
     var credentialRefusals = 0
+    /// What was read before the next attempt, where the connection reads back.
+    var before: CampaignState?
+    var isRead = false
     var foreignAnswers = 0
     /// How much of the record its result leaves out, after the broker would not take it whole.
     var shortening = Shortening.none
@@ -65,6 +70,8 @@ struct Doubt {
         case asked
         /// Until the ledger has been read to that end.
         case tailing(mark: Int64)
+        /// The campaign's state is read, or will be at the request's timer.
+        case reading(since: Int64)
     }
 
     var attempt: Attempt

@@ -23,6 +23,7 @@ extension Process {
             world.count(.ruleL11Blocked)
             world.story("\(self) does not take \(partition): \(text)")
         case .partition(let partition, let news): world.story("\(self), partition \(partition): \(news)")
+        case .clockOff, .clockRight, .readBack: break
         case .admitted, .intentCommitted, .callEnded, .circuitClosed: break
         }
     }

@@ -203,6 +203,18 @@ final class Harness {
         check()
     }
 
+    func reads() -> [ReadOrder] {
+        let orders = machine.nextReads(at: now)
+        check()
+        return orders
+    }
+
+    func read(_ order: ReadOrder, _ report: StatusReport, expired: ExpiredToken? = nil) {
+        machine.readEnded(order.id, report, expired: expired, at: now)
+        collect()
+        check()
+    }
+
     static func report(_ result: AttemptResult) -> AttemptReport {
         var isSent = true
         if case .notSent = result { isSent = false }
@@ -266,6 +278,7 @@ final class Harness {
             underWay += 1
             inFlight[hand.account] += 1
         }
+        for reading in machine.readings.values { inFlight[reading.account] += 1 }
         #expect(machine.callsInFlight == underWay, "callsInFlight", sourceLocation: sourceLocation)
         #expect(machine.readyCount == readyRequests, "readyCount", sourceLocation: sourceLocation)
         #expect(machine.windowBytes == bytes, "windowBytes", sourceLocation: sourceLocation)

@@ -1,156 +1,206 @@
+import Records
 import Testing
 
 @testable import BridgeCore
 
-@Suite("What a read-back proves")
-struct ReadBackTests {
-    private static let old = "2025-12-08T07:20:43.340Z"
-    private static let new = "2025-12-08T07:21:43.340Z"
+@Suite("Read-back, cool-down and clocks in the core", .timeLimit(.minutes(5)))
+struct ReadingTests {
+    private static let ready = CampaignState(status: "Ready", marker: "2026-01-01T00:00:00.000Z")
+    private static let running = CampaignState(status: "Active", marker: "2026-01-02T00:00:00.000Z")
 
-    /// One case of the table: everything that speaks for a decision is there unless the case takes it away.
-    struct Row: Sendable, CustomTestStringConvertible {
-        var name: String
-        var before: CampaignState? = CampaignState(status: "Ready", marker: ReadBackTests.old)
-        var after: StatusReport.Result
-        var afterLease = true
-        var isExclusive = true
-        var markerWasSeenToMove = true
-        var expiredTokenIsRefused = true
-        var decision: ReadBackDecision
-
-        var testDescription: String { name }
+    private static func owning(isExclusive: Bool = true, change: (inout CoreSettings) -> Void = { _ in }) -> Harness {
+        var connection = CoreSettings.Connection(
+            name: "main", streams: ["*"], accountID: "acc-1", requestsPerMinute: 0)
+        connection.readsBack = true
+        connection.isExclusive = isExclusive
+        return .owning(connections: [connection], change: change)
     }
 
-    private static func state(_ status: String?, _ marker: String?) -> CampaignState {
-        CampaignState(status: status, marker: marker)
+    private static func seen(_ state: CampaignState, at time: Int64? = nil) -> StatusReport {
+        StatusReport(result: .seen(state), serverTime: time, requests: 2, duration: .milliseconds(50))
     }
 
-    private static func seen(_ status: String?, _ marker: String?) -> StatusReport.Result {
-        .seen(state(status, marker))
+    private static let silence = StatusReport(
+        result: .noAnswer(cause: "timeout"), requests: 1, duration: .milliseconds(50))
+
+    /// Admits an event and brings it to its call, with `state` read before it.
+    private static func call(_ harness: Harness, _ event: DecodedRecord, _ state: CampaignState) throws -> CallOrder {
+        harness.admit(event)
+        #expect(harness.commit() == nil, "first the reading")
+        let order = try #require(harness.reads().first)
+        harness.read(order, seen(state), expired: order.triesExpiredToken ? .refused : nil)
+        harness.commit()
+        return try #require(harness.calls().first)
     }
 
-    /// Row 1: moved and Active, on an exclusive connection.
-    private static let started: [Row] = [
-        Row(name: "moved and Active", after: seen("Active", new), decision: .started),
-        Row(
-            name: "moved and Active, after a stopped run", before: state("Stopped", old), after: seen("Active", new),
-            decision: .started),
-        Row(
-            name: "moved and Active, after a completed run", before: state("Completed", old),
-            after: seen("Active", new), decision: .started),
-        Row(
-            name: "row 1 needs neither of row 2's conditions", after: seen("Active", new), markerWasSeenToMove: false,
-            expiredTokenIsRefused: false, decision: .started),
-        Row(
-            name: "markers that are no times are compared as texts", before: state("Ready", "7"),
-            after: seen("Active", "8"), decision: .started),
-        Row(name: "somebody else may have", after: seen("Active", new), isExclusive: false, decision: .unknown),
-        Row(name: "Active and unmoved", after: seen("Active", old), decision: .unknown),
-        Row(name: "Active and moved back", after: seen("Active", "2025-12-08T07:19:43.340Z"), decision: .unknown),
-        Row(
-            name: "the same time otherwise written", after: seen("Active", "2025-12-08T07:20:43.34Z"),
-            decision: .unknown),
-        Row(name: "Active in other letters", after: seen("active", new), decision: .unknown),
-        Row(name: "Active, no marker", after: seen("Active", nil), decision: .unknown),
-        Row(name: "no marker before", before: state("Ready", nil), after: seen("Active", new), decision: .unknown),
-        Row(name: "Active before", before: state("Active", old), after: seen("Active", new), decision: .unknown),
-        Row(
-            name: "it had a schedule of its own", before: state("Scheduled", old), after: seen("Active", new),
-            decision: .unknown),
-        Row(name: "it was paused", before: state("Paused", old), after: seen("Active", new), decision: .unknown),
-        Row(name: "it was prepared", before: state("Preparing", old), after: seen("Active", new), decision: .unknown),
-        Row(name: "no status before", before: state(nil, old), after: seen("Active", new), decision: .unknown),
-        Row(name: "nothing seen before", before: nil, after: seen("Active", new), decision: .unknown),
-    ]
-
-    /// Row 2: unmoved and the same status, where markers move and expired tokens are refused.
-    private static let notStarted: [Row] = [
-        Row(name: "unmoved", after: seen("Ready", old), decision: .notStarted),
-        Row(
-            name: "unmoved, after a stopped run", before: state("Stopped", old), after: seen("Stopped", old),
-            decision: .notStarted),
-        Row(
-            name: "unmoved, after a completed run", before: state("Completed", old), after: seen("Completed", old),
-            decision: .notStarted),
-        Row(
-            name: "row 2 needs no exclusive connection", after: seen("Ready", old), isExclusive: false,
-            decision: .notStarted),
-        Row(
-            name: "the marker was never seen to move", after: seen("Ready", old), markerWasSeenToMove: false,
-            decision: .unknown),
-        Row(
-            name: "expired tokens may be taken", after: seen("Ready", old), expiredTokenIsRefused: false,
-            decision: .unknown),
-        Row(name: "another status", after: seen("Stopped", old), decision: .unknown),
-        Row(name: "moved, the same status", after: seen("Ready", new), decision: .unknown),
-        Row(
-            name: "run and ended", before: state("Completed", old), after: seen("Completed", new), decision: .unknown),
-        Row(name: "run and stopped", after: seen("Stopped", new), decision: .unknown),
-        Row(name: "no marker", after: seen("Ready", nil), decision: .unknown),
-        Row(
-            name: "no marker, before neither", before: state("Ready", nil), after: seen("Ready", nil),
-            decision: .unknown),
-        Row(name: "no status", after: seen(nil, old), decision: .unknown),
-        Row(
-            name: "scheduled all the time", before: state("Scheduled", old), after: seen("Scheduled", old),
-            decision: .unknown),
-        Row(name: "paused all the time", before: state("Paused", old), after: seen("Paused", old), decision: .unknown),
-        Row(
-            name: "a status that nobody documents", before: state("System_Stopped", old),
-            after: seen("System_Stopped", old), decision: .unknown),
-        Row(name: "nothing seen before, unmoved", before: nil, after: seen("Ready", old), decision: .unknown),
-    ]
-
-    /// Row 3, and what is not in the table.
-    private static let others: [Row] = [
-        Row(name: "no answer", after: .noAnswer(cause: "timeout"), decision: .undecided),
-        Row(name: "no answer, too early", after: .noAnswer(cause: "timeout"), afterLease: false, decision: .undecided),
-        Row(
-            name: "no answer, and none could decide", before: nil, after: .noAnswer(cause: "timeout"),
-            decision: .unknown),
-        Row(name: "an answer that is of no use", after: .unusable(cause: "not_listed"), decision: .unknown),
-        Row(
-            name: "started, and still in the lease", after: seen("Active", new), afterLease: false,
-            decision: .undecided),
-        Row(
-            name: "unmoved, and still in the lease", after: seen("Ready", old), afterLease: false,
-            decision: .undecided),
-    ]
-
-    @Test("Every row of the table", arguments: started + notStarted + others)
-    func table(row: Row) {
-        let report = StatusReport(result: row.after, requests: 2, duration: .zero)
-        let decision = ReadBackDecision.decide(
-            before: row.before, after: report, afterLease: row.afterLease, isExclusive: row.isExclusive,
-            markerWasSeenToMove: row.markerWasSeenToMove, expiredTokenIsRefused: row.expiredTokenIsRefused)
-        #expect(decision == row.decision)
+    /// A doubt, waited for until its campaign is read.
+    private static func doubt(_ harness: Harness, _ event: DecodedRecord, _ state: CampaignState) throws -> ReadOrder {
+        harness.answer(try call(harness, event, state), timeout)
+        harness.wait(120_000)
+        _ = harness.calls()
+        let mark = try #require(harness.doubtMarks().first)
+        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: harness.now)
+        return try #require(harness.reads().first)
     }
 
-    @Test("Nothing but rows 1 and 2 decides, whatever else holds")
-    func exhaustive() {
-        let statuses: [String?] = [nil, "Ready", "Stopped", "Completed", "Active", "Paused", "Scheduled", "x"]
-        let markers: [String?] = [nil, Self.old, Self.new]
-        var counts: [ReadBackDecision: Int] = [:]
-        for old in statuses {
-            for new in statuses {
-                for oldMarker in markers {
-                    for newMarker in markers {
-                        for flags in 0..<16 {
-                            let decision = ReadBackDecision.decide(
-                                before: Self.state(old, oldMarker),
-                                after: StatusReport(result: Self.seen(new, newMarker), requests: 2, duration: .zero),
-                                afterLease: flags & 1 != 0, isExclusive: flags & 2 != 0,
-                                markerWasSeenToMove: flags & 4 != 0,
-                                expiredTokenIsRefused: flags & 8 != 0)
-                            counts[decision, default: 0] += 1
-                        }
-                    }
-                }
-            }
+    @Test("The state before the attempt stands in its intent")
+    func before() throws {
+        let harness = Self.owning()
+        let call = try Self.call(harness, event("e", offset: 0), Self.ready)
+        #expect(call.attempt.before == Self.ready)
+        let stored = try #require(harness.ledger[0]?.last)
+        guard case .entry(_, let entry) = LedgerWire.read(key: stored.key, value: stored.value) else {
+            Issue.record("no entry")
+            return
         }
-        // Row 1: three statuses before, one pair of markers that moves on, two free conditions.
-        #expect(counts[.started] == 3 * 1 * 4)
-        // Row 2: three statuses, two markers that stay, one free condition.
-        #expect(counts[.notStarted] == 3 * 2 * 2)
+        #expect(entry.state == .attempting(call.attempt))
+    }
+
+    @Test("A marker that moved, Active, on an exclusive connection: started, by read-back")
+    func started() throws {
+        let harness = Self.owning()
+        let order = try Self.doubt(harness, event("e", offset: 0), Self.ready)
+        harness.read(order, Self.seen(Self.running, at: harness.now.wall))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started - read-back"])
+    }
+
+    @Test("On a connection that others use it stays unknown")
+    func notExclusive() throws {
+        let harness = Self.owning(isExclusive: false)
+        let order = try Self.doubt(harness, event("e", offset: 0), Self.ready)
+        harness.read(order, Self.seen(Self.running, at: harness.now.wall))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead outcome-unknown"])
+    }
+
+    @Test("Nothing moved, where a start was seen to move it and expired tokens are refused: tried again")
+    func notStarted() throws {
+        let harness = Self.owning()
+        let first = try Self.call(harness, event("a", offset: 0), Self.ready)
+        harness.answer(first, active)
+        let learning = try #require(harness.reads().first)
+        harness.read(learning, Self.seen(Self.running))
+        harness.commitAll()
+        let order = try Self.doubt(harness, event("b", offset: 1, campaign: "cd-2"), Self.ready)
+        harness.read(order, Self.seen(Self.ready, at: harness.now.wall))
+        #expect(harness.commit()?.kinds == ["released 1 read-back"])
+        #expect(harness.commit() == nil)
+        #expect(harness.reads().count == 1, "read again before the next attempt")
+    }
+
+    @Test("Without an answer it is read again, for a bounded time, and then unknown")
+    func undecided() throws {
+        let harness = Self.owning {
+            $0.readBackInterval = 1000
+            $0.readBackTimeout = 3000
+        }
+        var order = try Self.doubt(harness, event("e", offset: 0), Self.ready)
+        for _ in 0..<3 {
+            harness.read(order, Self.silence)
+            harness.commitAll()
+            #expect(harness.results.isEmpty)
+            harness.wait(1000)
+            _ = harness.calls()
+            order = try #require(harness.reads().first)
+        }
+        harness.read(order, Self.silence)
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead outcome-unknown"])
+    }
+
+    @Test("A late answer is stronger than a reading under way")
+    func lateAnswer() throws {
+        let harness = Self.owning()
+        let order = try Self.doubt(harness, event("e", offset: 0), Self.ready)
+        let attempt = try #require(harness.machine.partitions[0]?.index.open.first)
+        guard case .attempting(let open)? = harness.machine.partitions[0]?.index[attempt]?.state else { return }
+        let key = event("e", offset: 0).identity.key
+        harness.write(
+            LateWrite(
+                partition: 0, hash: attempt,
+                answer: LateAnswer(
+                    identityKey: key, generation: 0, attempt: open.number, owner: open.owner, serial: open.serial,
+                    result: .started(StartAnswer(instanceID: "in-5")))))
+        harness.tail(0)
+        harness.read(order, Self.seen(Self.ready, at: harness.now.wall))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started in-5 answer"])
+    }
+
+    @Test("A reading without an answer does not keep the event from its attempt; a throttled one waits")
+    func readingFails() throws {
+        let harness = Self.owning()
+        harness.admit(event("e", offset: 0))
+        harness.commit()
+        var throttled = Self.silence
+        throttled.isThrottled = true
+        throttled.retryAfter = .seconds(5)
+        harness.read(try #require(harness.reads().first), throttled)
+        harness.commit()
+        #expect(harness.reads().isEmpty)
+        harness.wait(6000)
+        harness.commit()
+        harness.read(try #require(harness.reads().first), Self.silence)
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+        #expect(harness.calls().first?.attempt.before == nil)
+    }
+
+    @Test("A partition that is lost while its campaign is read loses nothing and leaves no place taken")
+    func lostWhileReading() throws {
+        let harness = Self.owning()
+        harness.admit(event("e", offset: 0))
+        harness.commit()
+        let order = try #require(harness.reads().first)
+        harness.revoke([0], isLost: true)
+        harness.read(order, Self.seen(Self.ready))
+        harness.assign([0])
+        harness.takeOver()
+        let call = try Self.call(harness, event("e", offset: 0), Self.ready)
+        #expect(call.attempt.number == 1)
+    }
+
+    @Test("A second event of a campaign inside the cool-down is a dead letter, after a take-over too")
+    func coolDown() throws {
+        let harness = Harness.owning { $0.campaignCoolDown = 60_000 }
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        harness.commitAll()
+        harness.revoke([0], isLost: true)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(event("b", offset: 1), event("c", offset: 2, campaign: "cd-2"))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started in-1 answer", "dead cool-down"])
+        #expect(harness.calls().map(\.call.campaignID) == ["cd-2"])
+        harness.wait(60_001)
+        #expect(harness.call(event("d", offset: 3)) != nil)
+    }
+
+    @Test(
+        "A clock that is off beyond the leeway stops calls and decisions until a reading shows it right",
+        arguments: [Int64(8000), -8000])
+    func clock(skew: Int64) throws {
+        let harness = Harness.owning()
+        let call = try #require(harness.call(event("a", offset: 0)))
+        harness.machine.callEnded(
+            call.hash, call.attempt,
+            AttemptReport(
+                result: timeout, bytesMayHaveLeft: true, serverTime: harness.now.wall + skew,
+                duration: .milliseconds(100)), at: harness.now)
+        harness.admit(event("b", offset: 1, campaign: "cd-2"))
+        #expect(harness.commit() == nil)
+        harness.wait(120_000)
+        _ = harness.calls()
+        if let mark = harness.doubtMarks().first {
+            harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: harness.now)
+        }
+        harness.commitAll()
+        #expect(harness.results.isEmpty, "nothing is decided by a wrong clock")
+        #expect(harness.machine.snapshot(at: harness.now).accounts[0].isClockOff)
+        let order = try #require(harness.reads().first)
+        harness.read(order, Self.seen(Self.ready, at: harness.now.wall - 400))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead outcome-unknown"])
+        #expect(harness.calls().count == 1)
     }
 }
