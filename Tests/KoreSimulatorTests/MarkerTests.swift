@@ -5,6 +5,21 @@ import Testing
 
 /// What the status call and the list show of a campaign.
 private struct View: Equatable {
+    private struct Status: Decodable {
+        struct Data: Decodable { var status: String }
+        var data: Data
+    }
+
+    private struct List: Decodable {
+        struct Entry: Decodable {
+            var _id: String
+            var status: String
+            var campaignInstanceUpdatedAt: String
+        }
+        struct Data: Decodable { var results: [Entry] }
+        var data: Data
+    }
+
     var status: String
     var listStatus: String
     var marker: String
@@ -14,14 +29,10 @@ private struct View: Equatable {
         let list = try await caller.read(
             "getAllCampaignDetails?accountId=\(Caller.account)", body: "{\"type\":\"voice\"}"
         ).body
-        func text(_ name: String, in body: Substring) throws -> String {
-            String(try #require(body.firstMatch(of: try Regex("\"\(name)\":\"([^\"]*)\""))?.output[1].substring))
-        }
-        let entry = try #require(list.split(separator: "{").first { $0.contains(id) })
-        let rest = try #require(list.range(of: entry)).lowerBound
-        status = try text("status", in: try #require(state.split(separator: "{").last))
-        listStatus = try text("status", in: entry)
-        marker = try text("campaignInstanceUpdatedAt", in: list[rest...])
+        status = try JSONDecoder().decode(Status.self, from: Data(state.utf8)).data.status
+        let entries = try JSONDecoder().decode(List.self, from: Data(list.utf8)).data.results
+        let entry = try #require(entries.first { $0._id == id })
+        (listStatus, marker) = (entry.status, entry.campaignInstanceUpdatedAt)
     }
 }
 
