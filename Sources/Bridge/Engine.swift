@@ -80,6 +80,11 @@ package actor Engine {
         pump()
     }
 
+    func sourcePartitions(_ count: Int) {
+        machine.sourcePartitions(count, at: clock())
+        pump()
+    }
+
     func sourceBroken(partition: Int32) {
         machine.sourceBroken(partition: partition, at: clock())
         pump()

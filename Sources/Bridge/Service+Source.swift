@@ -37,6 +37,7 @@ extension BridgeService {
                     await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
                 case .fatal(let error): await ended(by: error)
                 case .error(let error, let partition):
+                    failedAt.store(clock().monotonic, ordering: .relaxed)
                     outages.failed(
                         "kafka-consumer",
                         [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
@@ -81,6 +82,7 @@ extension BridgeService {
     func sourceWatch() async {
         while !Task.isCancelled {
             await pause(settings.kafka.statisticsInterval)
+            await countPartitions()
             for partition in await engine.snapshot().partitions where partition.stage == .owned {
                 let source = TopicPartition(settings.topics.source, partition.partition)
                 do throws(KafkaError) {
@@ -98,9 +100,24 @@ extension BridgeService {
         }
     }
 
+    /// A source may get more partitions while we run. The group hands them out by itself; the shares follow here.
+    private func countPartitions() async {
+        do throws(KafkaError) {
+            let found = try await admin.topics([settings.topics.source])[settings.topics.source]
+            if let count = found?.partitions.count, count > 0 { await engine.sourcePartitions(count) }
+        } catch {
+            logger.debug("the source's partitions cannot be counted", [.error: .error(error)])
+        }
+    }
+
     /// Twins are told by the broker: a fenced instance id from either side. `_FENCED` of a producer proves none.
     private func ended(by error: KafkaError) async {
-        if error.code == .fencedInstanceID {
+        let sinceFailure = failedAt.load(ordering: .relaxed)
+        if error.code == .fencedInstanceID, sinceFailure > .min, clock().monotonic - sinceFailure < 60_000 {
+            logger.warning(
+                "fenced after an outage, most likely by this replica's own requests", [.error: .error(error)])
+            finishSink.yield(.fencedAfterOutage)
+        } else if error.code == .fencedInstanceID {
             logger.error(
                 "another process has this replica's name: give every replica its own replica.name",
                 [.error: .error(error)])

@@ -3,6 +3,7 @@ package import Configuration
 internal import Kafka
 internal import KoreAPI
 internal import Records
+internal import Synchronization
 package import Telemetry
 
 /// How a service ended.
@@ -13,6 +14,9 @@ package enum ServiceEnd: Sendable, Equatable {
     case drainDeadline
     /// Another process has our identity in the group or our transactional id.
     case twin(String)
+    /// The broker has taken this replica's own requests of before an outage for those of another process: a new service
+    /// may join.
+    case fencedAfterOutage
     /// Going on would help nothing; the text says why.
     case failed(String)
 }
@@ -37,6 +41,8 @@ package final class BridgeService: Sendable {
     let plain: Producer
     let observer: Observer
     let tails = LedgerTails()
+    /// When the group's consumer last failed, on the monotonic clock.
+    let failedAt = Atomic<Int64>(.min)
     let finish: AsyncStream<ServiceEnd>
     let finishSink: AsyncStream<ServiceEnd>.Continuation
 
@@ -223,7 +229,13 @@ package final class BridgeService: Sendable {
                 group.addTask {
                     let report = await self.client.read(order.read, now: now)
                     var expired: ExpiredToken?
-                    if order.triesExpiredToken { expired = await self.tryExpiredToken(order, report.serverTime, now) }
+                    if order.triesExpiredToken {
+                        expired = .unseen(cause: "no_state")
+                        // A refusal says something only where the same credentials are taken with a living token.
+                        if case .seen = report.result {
+                            expired = await self.tryExpiredToken(order, report.serverTime, now)
+                        }
+                    }
                     await self.engine.readEnded(order, report, expired: expired)
                 }
             }

@@ -83,6 +83,8 @@ extension BridgeSettings {
             "security.protocol": kafka.security.securityProtocol.rawValue,
             // The library's own 10 s would add that much to every outage.
             "reconnect.backoff.max.ms": "2000",
+            // How soon partitions that were added are noticed.
+            "topic.metadata.refresh.interval.ms": "30000",
             "statistics.interval.ms": String(kafka.statisticsInterval.milliseconds),
         ]
         let security = kafka.security

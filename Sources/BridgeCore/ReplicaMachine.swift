@@ -8,7 +8,7 @@
 /// Where each rule of the ledger stands: L1 `mayStillCommit`; L2 `nextTransaction`; L3 `callEnded`, `handOver`,
 /// `lateArrived`; L4, L10 `place`; L5 `restart`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
 package struct ReplicaMachine: ~Copyable {
-    let settings: CoreSettings
+    var settings: CoreSettings
     let retry: RetryPolicy
     package let hashKey: HashKey
     var random: SeededRandom
@@ -173,6 +173,14 @@ package struct ReplicaMachine: ~Copyable {
         EventNote(
             requestID: request.event.identity.requestID, partition: request.event.record.partition,
             offset: request.event.record.offset, connection: request.account)
+    }
+
+    /// The source has so many partitions now.
+    package mutating func sourcePartitions(_ count: Int, at now: Moment) {
+        guard count != settings.sourcePartitions else { return }
+        settings.sourcePartitions = count
+        if settings.settledPartitions > 0 { settings.settledPartitions = Int32(clamping: count) }
+        shareBudgets(at: now)
     }
 
     mutating func shareBudgets(at now: Moment) {

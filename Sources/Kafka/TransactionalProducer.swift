@@ -64,7 +64,7 @@ package actor TransactionalProducer {
             settings,
             defaults: [
                 // The flush before the offsets sends what waits, so lingering would only delay.
-                "linger.ms": "1", "compression.type": "lz4",
+                "linger.ms": "1", "compression.type": "lz4", "partitioner": "murmur2_random",
             ],
             forced: [
                 "transactional.id": transactionalID, "enable.idempotence": "true", "acks": "all",
@@ -74,9 +74,30 @@ package actor TransactionalProducer {
         self.native = native
     }
 
-    /// Takes the transactional id: fences an older producer of it and ends what that one left open. Blocks until the
-    /// broker has answered, at most the operation's timeout.
-    package func initialize() throws(KafkaError) {
+    /// Takes the transactional id: fences an older producer of it and ends what that one left open. Waits until the broker
+    /// has answered, at most the operation's timeout; where the library hangs past it, this producer is lost.
+    package nonisolated func initialize() async throws(KafkaError) {
+        let hanging = KafkaError(.timedOut, "taking the transactional id hangs in the library past every timeout")
+        let failure: KafkaError? = await bounded(
+            by: timeouts.operation + timeouts.watchdogMargin,
+            late: {
+                self.isLost.store(true, ordering: .sequentiallyConsistent)
+                return hanging
+            },
+            { await self.takeID() })
+        if let failure { throw failure }
+    }
+
+    private func takeID() -> KafkaError? {
+        do throws(KafkaError) {
+            try initializeNative()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func initializeNative() throws(KafkaError) {
         guard let native else { throw KafkaError(.destroyed) }
         if let error = KafkaError.take(
             rd_kafka_init_transactions(native.client.pointer, timeouts.operation.milliseconds))
@@ -137,6 +158,10 @@ package actor TransactionalProducer {
     }
 
     private func run(_ work: Work, _ mayStillCommit: @Sendable () async -> Bool) async -> Result {
+        // L2: the offsets are the fence; without any there is none.
+        guard !work.offsets.isEmpty else {
+            return .aborted(KafkaError(.invalidArgument, "a transaction without offsets is not fenced"), culprits: [])
+        }
         let end = ContinuousClock.now.advanced(by: timeouts.transaction)
         if let failure = begin(until: end) { return failure }
         if let failure = write(work.records, until: end) { return failure }

@@ -67,6 +67,25 @@ struct BridgeRunner {
         _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
         _ stops: StopRequest
     ) async -> Int32 {
+        var mayJoinAgain = true
+        while true {
+            let code = await serveOnce(registry, metrics, outages, starting, stops)
+            guard code == nil else { return code ?? 0 }
+            guard mayJoinAgain else {
+                logger.error("twin", [.limit: .string("fenced again: another process has this replica's name")])
+                await wait(settings.replica.twinExitDelay)
+                return RunCommand.twin
+            }
+            mayJoinAgain = false
+            logger.info("joining the group anew")
+        }
+    }
+
+    /// One life of the service; nil: it may be made anew, once.
+    private func serveOnce(
+        _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
+        _ stops: StopRequest
+    ) async -> Int32? {
         do {
             guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
             let service = try BridgeService(
@@ -77,6 +96,7 @@ struct BridgeRunner {
             switch await service.run(stop: stops) {
             case .drained: return ExitCode.fine.rawValue
             case .drainDeadline: return ExitCode.partly.rawValue
+            case .fencedAfterOutage: return nil
             case .twin(let text):
                 logger.error("twin", [.limit: .string(text)])
                 // Two replicas of one name must not fence each other as quickly as they can restart.
