@@ -98,7 +98,9 @@ struct DoubtTests {
             return
         }
         #expect(!reason.isSafeToReplay && message.contains("timeout"))
-        #expect(DeadLetterReason.allCases.filter { !$0.isSafeToReplay } == [.outcomeUnknown])
+        #expect(
+            DeadLetterReason.allCases.filter { !$0.isSafeToReplay }
+                == [.replayRefused, .expiredOutsideWindow, .outcomeUnknown])
         #expect(harness.machine.inHand.isEmpty)
         harness.wait(100_000)
         #expect(harness.calls().isEmpty && harness.commit() == nil && harness.doubtMarks().isEmpty)
