@@ -72,7 +72,8 @@ package actor Admin {
 
     /// The offset of the first record of each partition whose time is `time` (milliseconds since 1970) or later; nil:
     /// there is none.
-    package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64] {
+    package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]
+    {
         try native().offsets(of: partitions, at: time)
     }
 

@@ -38,10 +38,8 @@ package struct DeadLetter: Sendable, Equatable {
     /// The event's own expiry, milliseconds since 1970.
     package var expiresAt: Int64?
 
-    /// nil: the record is no dead letter of the bridge.
-    ///
-    /// - Parameter decoder: for stream, campaign and expiry of the request.
-    package init?(_ record: Record, decoder: RequestDecoder) {
+    /// From the headers alone, without what `readRequest` adds. nil: the record is no dead letter of the bridge.
+    package init?(_ record: Record) {
         var texts: [Substring: String] = [:]
         texts.reserveCapacity(24)
         for header in record.headers where header.name.starts(with: AddedHeaders.own) {
@@ -72,11 +70,15 @@ package struct DeadLetter: Sendable, Equatable {
                 topic: topic, partition: partition, offset: offset,
                 timestamp: texts["source-timestamp"].flatMap { Int64($0) })
         }
-        if omitted == nil, case .success(let request) = decoder.decode(AddedHeaders.original(of: record)).content {
-            streamID = request.streamID
-            campaignID = request.campaignID
-            expiresAt = request.expiresAt
-        }
+    }
+
+    /// Adds stream, campaign and expiry from the request itself, where it is whole and valid.
+    package mutating func readRequest(_ record: Record, decoder: RequestDecoder) {
+        guard omitted == nil, case .success(let request) = decoder.decode(AddedHeaders.original(of: record)).content
+        else { return }
+        streamID = request.streamID
+        campaignID = request.campaignID
+        expiresAt = request.expiresAt
     }
 
     private static func isNonce(_ text: String) -> Bool {

@@ -1,4 +1,5 @@
 package import BridgeCore
+package import Records
 
 /// Which dead letters are wanted. What is empty or nil lets all pass.
 package struct LetterFilter: Sendable, Equatable {
@@ -17,15 +18,35 @@ package struct LetterFilter: Sendable, Equatable {
 
     package var isEmpty: Bool { self == LetterFilter() }
 
+    /// The dead letter in a record, with what its request says; nil where it is none, or does not pass.
+    package func letter(in record: Record, decoder: RequestDecoder) -> DeadLetter? {
+        // A request is read only where the headers pass: reading it costs more than all of them.
+        guard var letter = DeadLetter(record), passesByHeaders(letter) else { return nil }
+        letter.readRequest(record, decoder: decoder)
+        return passes(letter) ? letter : nil
+    }
+
     package func passes(_ letter: DeadLetter) -> Bool {
+        guard passesByHeaders(letter) else { return false }
+        if let streamID, letter.streamID != streamID { return false }
+        if let campaignID, letter.campaignID != campaignID { return false }
+        return true
+    }
+
+    private func passesByHeaders(_ letter: DeadLetter) -> Bool {
         if !reasons.isEmpty, !reasons.contains(letter.reason) { return false }
         if let category, letter.category != category { return false }
         if let since, letter.time < since { return false }
         if let until, letter.time >= until { return false }
-        if let streamID, letter.streamID != streamID { return false }
-        if let campaignID, letter.campaignID != campaignID { return false }
-        if let id, letter.eventID != id, letter.requestID != id { return false }
+        if let id, !letter.isCalled(id) { return false }
         return true
+    }
+}
+
+extension DeadLetter {
+    /// Whether its event has this id or request id, byte for byte. Its header holds a long id's beginning only.
+    package func isCalled(_ id: String) -> Bool {
+        eventID.utf8.elementsEqual(id.prefix(256).utf8) || requestID == id
     }
 }
 

@@ -1,4 +1,4 @@
-package import BridgeCore
+internal import BridgeCore
 
 /// What may be done with a dead letter.
 package enum Remedy: Sendable, Equatable {
@@ -23,7 +23,8 @@ package enum Remedy: Sendable, Equatable {
         package var text: String {
             switch self {
             case .replayRefused: "it answers a replay that was refused; look at the dead letter that was replayed"
-            case .incomplete: "a header that a replay needs is missing: it was not written by this version of the bridge"
+            case .incomplete:
+                "a header that a replay needs is missing: it was not written by this version of the bridge"
             case .otherSource: "its request came from another topic than topics.source"
             }
         }
@@ -52,15 +53,18 @@ package enum Remedy: Sendable, Equatable {
         switch self {
         case .none(let obstacle): return "It cannot be replayed: \(obstacle.text)."
         case .onlyStarted:
-            return "Its request is not whole (left out: \(letter.omitted ?? "")), so it cannot be called. If the campaign "
+            return
+                "Its request is not whole (left out: \(letter.omitted ?? "")), so it cannot be called. If the campaign "
                 + "was started, record that: `dead-letters resolve \(place) --finding started`. If not, send a new event."
         case .finding:
-            return "Not safe to replay: the campaign may have been started. Look at it first, then record what you found: "
+            return
+                "Not safe to replay: the campaign may have been started. Look at it first, then record what you found: "
                 + "`dead-letters resolve \(place) --finding started` (no call is made) or `--finding not-started` (it is "
                 + "called)."
         case .replay:
             if let expiry = letter.expiresAt, expiry <= now {
-                return "Safe to replay, but the event's own expiry has passed (\(RFC3339.format(expiry))): a replay would "
+                return
+                    "Safe to replay, but the event's own expiry has passed (\(RFC3339.format(expiry))): a replay would "
                     + "expire again. Send a new event."
             }
             let hint =

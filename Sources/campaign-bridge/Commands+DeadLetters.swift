@@ -10,8 +10,10 @@ extension Commands {
             """,
         commands: [letterList, letterShow, letterReplay, letterResolve],
         examples: [
-            .init("campaign-bridge dead-letters list -c bridge.yaml --since 2h", "What went wrong in the last two hours."),
-            .init("campaign-bridge dead-letters show -c bridge.yaml 3:1042", "One of them, and what may be done with it."),
+            .init(
+                "campaign-bridge dead-letters list -c bridge.yaml --since 2h", "What went wrong in the last two hours."),
+            .init(
+                "campaign-bridge dead-letters show -c bridge.yaml 3:1042", "One of them, and what may be done with it."),
         ])
 
     private static let filters: [OptionDeclaration] = [
@@ -52,7 +54,9 @@ extension Commands {
     private static let letterShow = CommandDeclaration(
         "show", "Shows one dead letter and says what may be done with it.",
         discussion: "Exit code 1: there is no dead letter at that place.",
-        options: [OptionDeclaration("value", .flag, help: "Also shows the request's value, which may be personal data.")],
+        options: [
+            OptionDeclaration("value", .flag, help: "Also shows the request's value, which may be personal data.")
+        ],
         positionals: [PositionalDeclaration("place", help: "PARTITION:OFFSET, as `list` prints it.")],
         examples: [.init("campaign-bridge dead-letters show -c bridge.yaml 3:1042", "Headers, history and advice.")])
 
@@ -85,7 +89,8 @@ extension Commands {
         ],
         examples: [
             .init(
-                "campaign-bridge dead-letters replay -c bridge.yaml 3:1042 --because fixed", "One of them, after asking."),
+                "campaign-bridge dead-letters replay -c bridge.yaml 3:1042 --because fixed",
+                "One of them, after asking."),
             .init(
                 "campaign-bridge dead-letters replay -c bridge.yaml --reason unknown-stream --since 1d --because added -y",
                 "All of a reason."),

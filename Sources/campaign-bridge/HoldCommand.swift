@@ -123,7 +123,8 @@ struct HoldCommand: Sendable {
             text += force.confirmed.isEmpty && force.awaited.isEmpty ? ", no replica runs\n" : "\n"
             for replica in force.confirmed { text += "  confirmed  \(VisibleText.of(replica.owner))\n" }
             for replica in force.awaited {
-                text += "  awaited    \(VisibleText.of(replica.owner)), may act until \(RFC3339.format(replica.until))\n"
+                text +=
+                    "  awaited    \(VisibleText.of(replica.owner)), may act until \(RFC3339.format(replica.until))\n"
             }
             try Output.standardOutput.write(Array(text.utf8))
         }

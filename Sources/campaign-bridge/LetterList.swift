@@ -77,7 +77,7 @@ struct LetterList: Sendable {
         ) {
             for record in records {
                 read += 1
-                guard let letter = DeadLetter(record, decoder: decoder), filter.passes(letter) else { continue }
+                guard let letter = filter.letter(in: record, decoder: decoder) else { continue }
                 matched += 1
                 merge.add(letter, time: letter.time, from: record.partition)
             }

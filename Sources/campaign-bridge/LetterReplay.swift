@@ -95,9 +95,15 @@ struct LetterReplay: Sendable {
             [settings.topics.deadLetters], since: wanted.isEmpty ? filter.since : nil)
         if !wanted.isEmpty { ranges = ScanRange.holding(wanted, in: ranges) }
         try await reading.each(ranges, "reading dead letters") { record in
-            guard let letter = DeadLetter(record, decoder: settings.decoder) else { return }
-            let isWanted = wanted.isEmpty ? filter.passes(letter) : wanted.contains(letter.place)
-            if isWanted, !wanted.isEmpty { choice.found.insert(letter.place) }
+            if wanted.isEmpty, let letter = filter.letter(in: record, decoder: settings.decoder) {
+                return choice.selection.add(letter, isWanted: true)
+            }
+            guard var letter = DeadLetter(record) else { return }
+            let isWanted = wanted.contains(letter.place)
+            if isWanted {
+                letter.readRequest(record, decoder: settings.decoder)
+                choice.found.insert(letter.place)
+            }
             choice.selection.add(letter, isWanted: isWanted)
         }
         return choice

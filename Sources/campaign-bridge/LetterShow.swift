@@ -21,10 +21,11 @@ struct LetterShow: Sendable {
         let place = try LetterPlace.of(command.text("place") ?? "")
         let partition = TopicPartition(settings.topics.deadLetters, place.partition)
         let record = try await Reading(settings: settings).record(at: partition, place.offset)
-        guard let record, let letter = DeadLetter(record, decoder: settings.decoder) else {
+        guard let record, var letter = DeadLetter(record) else {
             Process.complain("campaign-bridge dead-letters: there is no dead letter at \(place)")
             return ExitCode.found.rawValue
         }
+        letter.readRequest(record, decoder: settings.decoder)
         let advice = Remedy(of: letter, sourceTopic: settings.topics.source)
             .advice(for: letter, at: wallMilliseconds())
         let isJSON = command.text("output") == OutputFormat.json.rawValue

@@ -53,8 +53,8 @@ struct Reading: Sendable {
     /// One record; nil where there is none at that place.
     func record(at place: TopicPartition, _ offset: Int64) async throws -> Record? {
         var found: Record?
-        let marks = try await asking { try await $0.watermarks(place) }
-        guard offset >= marks.low, offset < marks.high else { return nil }
+        let known = try await ranges([place.topic]).first { $0.partition == place }
+        guard let known, (known.from..<known.end).contains(offset) else { return nil }
         try await each([ScanRange(place, from: offset, end: offset + 1)], "reading") { record in
             if record.offset == offset { found = record }
         }
