@@ -32,7 +32,7 @@ package enum Remedy: Sendable, Equatable {
 
     /// - Parameter sourceTopic: as configured.
     package init(of letter: DeadLetter, sourceTopic: String) {
-        if letter.reason == "replay-refused" {
+        if letter.reason == DeadLetterReason.replayRefused.rawValue {
             self = .none(.replayRefused)
         } else if letter.generation == nil || letter.nonce == nil || letter.identityKey == nil
             || letter.source == nil || letter.generation == .max
@@ -68,10 +68,12 @@ package enum Remedy: Sendable, Equatable {
                     + "expire again. Send a new event."
             }
             let hint =
-                switch letter.category {
-                case "invalid", "refused":
-                    " It will be refused again unless the configuration or the bridge has changed since."
-                default: ""
+                switch DeadLetterReason(rawValue: letter.reason) {
+                case .identityConflict?: " It is then called as an event of its own; its id belongs to another event."
+                case .coolDown?: " Within the cool-down of its campaign it is turned away again."
+                default:
+                    letter.category == "invalid" || letter.category == "refused"
+                        ? " It is turned away again unless the configuration or the bridge has changed since." : ""
                 }
             return "Safe to replay: `dead-letters replay \(place)` calls it again." + hint
         }

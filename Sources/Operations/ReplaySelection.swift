@@ -59,7 +59,8 @@ package struct ReplaySelection: Sendable {
     package mutating func add(_ letter: DeadLetter, isWanted: Bool) {
         let identity = KeyHash(letter.identityKey ?? [], key: .fixed)
         // A refused replay's own dead letter stands under its own place, and says nothing of the event.
-        if let generation = letter.generation, generation > 0, letter.reason != "replay-refused" {
+        if let generation = letter.generation, generation > 0, letter.reason != DeadLetterReason.replayRefused.rawValue
+        {
             generations[identity] = max(generation, generations[identity] ?? 0)
         }
         guard isWanted else { return }

@@ -33,6 +33,7 @@ package struct StoryFact: Sendable, Equatable {
         case attempting
         case released
         case late
+        case unreadable
         case entryStarted = "ledger-started"
         case entryDeadLettered = "ledger-dead-lettered"
         case started

@@ -74,6 +74,15 @@ package struct StoryCollector: Sendable {
     private mutating func takeLedger(_ record: Record) {
         switch LedgerWire.read(key: record.key, value: record.value) {
         case .other: break
+        case .unreadable(let what):
+            guard let identity = record.key.flatMap({ EventIdentity(key: $0) }), query.fits(identity) else { return }
+            change(identity.requestID) { story in
+                story.know(identity)
+                story.add(
+                    StoryFact(
+                        .unreadable, record, "an entry that this version cannot read (\(what)): it blocks the partition"
+                    ))
+            }
         case .entry(let key, let entry):
             guard let identity = EventIdentity(key: key), query.fits(identity) else { return }
             sourceRecord(record.partition, entry.sourceOffset)
@@ -146,21 +155,21 @@ package struct StoryCollector: Sendable {
     }
 
     private mutating func takeSource(_ record: Record) {
-        let replayKey = record.headers.last { $0.name.elementsEqual("campaign-bridge-replay-identity".utf8) }?.value
+        let replayKey = record.headers.last { $0.name.elementsEqual(Replay.HeaderName.identity.utf8) }?.value
         let event = decoder.decode(record)
         // A replay belongs to the event of the dead letter that it answers, whatever its own bytes say.
         let identity = replayKey.flatMap { EventIdentity(key: $0) } ?? event.identity
         guard query.fits(identity) else { return }
         sourceRecord(record.partition, record.offset)
-        let generation = record.text("campaign-bridge-replay-generation")
+        let generation = record.text(Replay.HeaderName.generation)
         let isReplay = replayKey != nil || generation != nil
         var text = "request written"
         if isReplay {
             text =
                 "replay written (generation \(generation ?? "unknown")) by "
-                + "\(record.text("campaign-bridge-replay-operator") ?? "somebody"), because: "
-                + (record.text("campaign-bridge-replay-reason") ?? "not said")
-            if let finding = record.text("campaign-bridge-replay-finding") { text += "; found: \(finding)" }
+                + "\(record.text(Replay.HeaderName.person) ?? "somebody"), because: "
+                + (record.text(Replay.HeaderName.reason) ?? "not said")
+            if let finding = record.text(Replay.HeaderName.finding) { text += "; found: \(finding)" }
         }
         change(identity.requestID) { story in
             story.know(identity)

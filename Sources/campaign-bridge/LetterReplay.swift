@@ -63,8 +63,9 @@ struct LetterReplay: Sendable {
         guard isResolving else { return order }
         let instance = command.text("instance-id")
         if command.text("finding") == "started" {
-            if let instance, !(1...ReplayOrder.maximumText).contains(instance.utf8.count) {
-                throw UsageFault("--instance-id takes 1 to \(ReplayOrder.maximumText) bytes of text")
+            if let instance, !Identifier.isValid(instance) {
+                throw UsageFault(
+                    "--instance-id takes an id: 1 to \(Identifier.maximumLength) letters, digits, - or _")
             }
             order.finding = .started(instanceID: instance)
         } else {

@@ -92,7 +92,7 @@ struct ReplaySender: Sendable {
 
     private func item(of record: Record) -> Item? {
         guard let letter = DeadLetter(record),
-            let replay = Replay.record(letter, of: record, order: order, sourceTopic: settings.topics.source)
+            let replay = ReplayRecord.make(letter, of: record, order: order, sourceTopic: settings.topics.source)
         else { return nil }
         return Item(letter: letter, record: replay)
     }

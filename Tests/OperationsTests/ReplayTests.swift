@@ -12,7 +12,7 @@ struct ReplayTests {
 
     private func replay(_ record: Record, _ order: ReplayOrder) throws -> OutgoingRecord? {
         let letter = try #require(Sample.read(record))
-        return Replay.record(letter, of: record, order: order, sourceTopic: Sample.source)
+        return ReplayRecord.make(letter, of: record, order: order, sourceTopic: Sample.source)
     }
 
     @Test("The original record, byte for byte, to its own partition, with what the rule of replays needs")

@@ -91,7 +91,7 @@ struct StoryTests {
         let record = Sample.letter(request, .rejected)
         let letter = try #require(Sample.read(record))
         let order = ReplayOrder(operatorName: "ann", because: "fixed")
-        let made = Replay.record(letter, of: record, order: order, sourceTopic: Sample.source)
+        let made = ReplayRecord.make(letter, of: record, order: order, sourceTopic: Sample.source)
         let replay = try #require(made)
         let written = Record(
             topic: replay.topic, partition: 3, offset: 2000, timestamp: Sample.now + 9000, key: replay.key,

@@ -1,10 +1,8 @@
+package import BridgeCore
 package import Records
 
-/// What a person found out about an event whose outcome is unknown.
-package enum Finding: Sendable, Equatable {
-    case notStarted
-    case started(instanceID: String?)
-
+extension Replay.Finding {
+    /// As the header and the command line write it.
     package var name: String {
         switch self {
         case .notStarted: "not-started"
@@ -20,9 +18,9 @@ package struct ReplayOrder: Sendable, Equatable {
 
     package var operatorName: String
     package var because: String
-    package var finding: Finding?
+    package var finding: Replay.Finding?
 
-    package init(operatorName: String, because: String, finding: Finding? = nil) {
+    package init(operatorName: String, because: String, finding: Replay.Finding? = nil) {
         self.operatorName = operatorName
         self.because = because
         self.finding = finding
@@ -38,9 +36,9 @@ package struct ReplayOrder: Sendable, Equatable {
 }
 
 /// A replay: the original record, to its original place, with headers that name the dead letter that it answers.
-package enum Replay {
+package enum ReplayRecord {
     /// nil where the order does not fit the dead letter.
-    package static func record(
+    package static func make(
         _ letter: DeadLetter, of record: Record, order: ReplayOrder, sourceTopic: String
     ) -> OutgoingRecord? {
         guard order.fits(Remedy(of: letter, sourceTopic: sourceTopic)), let source = letter.source,
@@ -48,15 +46,15 @@ package enum Replay {
         else { return nil }
         let original = AddedHeaders.original(of: record)
         var headers = original.headers
-        func add(_ name: String, _ text: String) { headers.append(Header("campaign-bridge-replay-" + name, text)) }
-        add("generation", String(generation + 1))
-        add("nonce", nonce)
-        headers.append(Header(name: Array("campaign-bridge-replay-identity".utf8), value: key))
-        add("operator", order.operatorName)
-        add("reason", order.because)
+        func add(_ name: String, _ text: String) { headers.append(Header(name, text)) }
+        add(Replay.HeaderName.generation, String(generation + 1))
+        add(Replay.HeaderName.nonce, nonce)
+        headers.append(Header(name: Array(Replay.HeaderName.identity.utf8), value: key))
+        add(Replay.HeaderName.person, order.operatorName)
+        add(Replay.HeaderName.reason, order.because)
         if let finding = order.finding {
-            add("finding", finding.name)
-            if case .started(let id?) = finding { add("instance-id", id) }
+            add(Replay.HeaderName.finding, finding.name)
+            if case .started(let id?) = finding { add(Replay.HeaderName.instanceID, id) }
         }
         return OutgoingRecord(
             topic: source.topic, partition: source.partition, key: original.key, value: original.value,
