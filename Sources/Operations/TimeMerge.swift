@@ -35,22 +35,27 @@ package struct TimeMerge<Element: Sendable>: Sendable {
     /// What no partition can come before any more, in order of time.
     package mutating func take() -> [Element] {
         let bound = lines.values.filter(\.isOpen).map(\.seen).min() ?? .max
-        var ready: [(time: Int64, partition: Int32, number: Int, element: Element)] = []
+        var elements: [Element] = []
+        var order: [(time: Int64, number: Int)] = []
         for partition in lines.keys.sorted() {
-            guard var line = lines[partition] else { continue }
+            guard let first = lines[partition]?.waiting.first, first.time <= bound,
+                // Taken out while it changes, so that nothing of it is copied.
+                var line = lines.removeValue(forKey: partition)
+            else { continue }
+            let count = line.waiting.prefix { $0.time <= bound }.count
             // What stands behind a later time of the same partition is not put before it.
             var latest = Int64.min
-            let count = line.waiting.prefix { $0.time <= bound }.count
-            guard count > 0 else { continue }
-            for number in 0..<count {
-                latest = max(latest, line.waiting[number].time)
-                ready.append((latest, partition, number, line.waiting[number].element))
+            for (time, element) in line.waiting[..<count] {
+                latest = max(latest, time)
+                order.append((latest, elements.count))
+                elements.append(element)
             }
             line.waiting.removeFirst(count)
             lines[partition] = line
         }
-        ready.sort { ($0.time, $0.partition, $0.number) < ($1.time, $1.partition, $1.number) }
-        return ready.map(\.element)
+        // Of one time: by partition, then as they stood there.
+        order.sort { ($0.time, $0.number) < ($1.time, $1.number) }
+        return order.map { elements[$0.number] }
     }
 
     /// Partitions that hold more than their share: the one that all wait for is never among them.
