@@ -79,7 +79,7 @@ let tests: [Target] = [
     // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
     .testTarget(
         name: "ContractTests",
-        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Operations", "Records", "Telemetry"],
         exclude: ["test_contracts.py", "requests.json"]),
 ]
 
