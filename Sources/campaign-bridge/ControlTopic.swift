@@ -1,4 +1,5 @@
 internal import Bridge
+internal import BridgeCore
 internal import Configuration
 internal import Kafka
 internal import Operations

@@ -86,7 +86,7 @@ struct DocumentTests {
 
     @Test("The table of replay headers is what replays have, and says which are always there")
     func replayHeaders() throws {
-        let rows = try rows(of: text(of: "docs/contracts.md"), below: "### Replays")
+        let rows = try rows(of: text(of: "docs/contracts.md"), below: "## Replays")
         let names = Samples.replays.map { replay in
             Set(
                 replay.record.headers.compactMap { String(validating: $0.name, as: UTF8.self) }.filter { name in

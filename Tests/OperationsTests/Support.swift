@@ -32,7 +32,7 @@ enum Sample {
         _ request: Record, _ reason: DeadLetterReason, at place: LetterPlace = LetterPlace(partition: 1, offset: 7),
         generation: Int32 = 0, nonce: UInt64 = 0x0123_4567_89ab_cdef, changes: [String: String?] = [:]
     ) -> Record {
-        let event = decoder.decode(request)
+        let event = decoder.decode(AddedHeaders.original(of: request))
         var headers = request.headers.filter { !AddedHeaders.isAdded($0) }
         var added: [(String, String?)] = [
             ("reason", reason.rawValue), ("class", reason.category),

@@ -1,10 +1,10 @@
 import Records
 import Testing
 
-@testable import Operations
+@testable import BridgeCore
 
 @Suite("Holds and the control topic", .timeLimit(.minutes(1)))
-struct ControlTests {
+struct ControlBoardTests {
     private func record(_ offset: Int64, _ key: String, _ value: String?) -> Record {
         Record(
             topic: "control", partition: 0, offset: offset, timestamp: 5, key: Array(key.utf8),
