@@ -51,9 +51,10 @@ let rooms: [Target] = [
     .target(
         name: "Bridge",
         dependencies: ["BridgeCore", "Kafka", "KoreAPI", "HTTPServer", "Configuration", "Telemetry"]),
+    .target(name: "Operations", dependencies: ["BridgeCore", "Kafka", "JSON", "Records"]),
     .executableTarget(
         name: "campaign-bridge",
-        dependencies: ["Bridge", "KoreSimulator", "Terminal", "JSON"]),
+        dependencies: ["Bridge", "Operations", "KoreSimulator", "Terminal", "JSON"]),
     .executableTarget(name: "simulation-runner", dependencies: ["Simulation"]),
 ]
 
@@ -74,10 +75,11 @@ let tests: [Target] = [
     .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
+    .testTarget(name: "OperationsTests", dependencies: ["Operations", "BridgeCore", "JSON", "Records"]),
     // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
     .testTarget(
         name: "ContractTests",
-        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Records", "Telemetry"],
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Operations", "Records", "Telemetry"],
         exclude: ["test_contracts.py", "requests.json"]),
 ]
 

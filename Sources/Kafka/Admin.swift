@@ -70,6 +70,13 @@ package actor Admin {
         try native().watermarks(partition)
     }
 
+    /// The offset of the first record of each partition whose time is `time` (milliseconds since 1970) or later; nil:
+    /// there is none.
+    package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]
+    {
+        try native().offsets(of: partitions, at: time)
+    }
+
     /// Topics by name; those that do not exist are left out. nil: all.
     package func topics(_ names: [String]?) throws(KafkaError) -> [String: TopicDescription] {
         try native().topics(names)

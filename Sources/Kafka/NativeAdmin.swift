@@ -16,6 +16,21 @@ struct NativeAdmin {
         return (low, high)
     }
 
+    /// The offset of the first record at or after a time; partitions without one are left out.
+    func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = PartitionList(partitions, offset: time)
+        if let error = KafkaError(rd_kafka_offsets_for_times(client.pointer, list.pointer, timeout.milliseconds)) {
+            throw error
+        }
+        var offsets: [TopicPartition: Int64] = [:]
+        for element in list.elements {
+            if let error = element.error { throw error }
+            if element.offset >= 0 { offsets[element.partition] = element.offset }
+        }
+        return offsets
+    }
+
     /// Topics by name; those that do not exist are left out. nil: all.
     func topics(_ names: [String]?) throws(KafkaError) -> [String: TopicDescription] {
         var pointer: UnsafePointer<rd_kafka_metadata>?

@@ -10,7 +10,7 @@ package enum Suggestion {
     }
 
     /// ` Did you mean 'name'?`, or nothing.
-    static func text(for word: String, among names: [String], prefix: String = "") -> String {
+    package static func text(for word: String, among names: [String], prefix: String = "") -> String {
         nearest(to: word, among: names).map { " Did you mean '\(prefix)\($0)'?" } ?? ""
     }
 

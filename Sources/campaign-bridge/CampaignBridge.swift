@@ -32,7 +32,7 @@ struct CampaignBridge {
     }
 
     private static func run(_ command: ParsedCommand) async -> Int32 {
-        switch command.path.last {
+        switch command.path.first {
         case "run": await RunCommand(command).run()
         case "simulate": await SimulateCommand(command).run()
         case "check": await CheckCommand(command).run()
@@ -40,6 +40,10 @@ struct CampaignBridge {
         case "send": await SendCommand(command).run()
         case "demo": await DemoCommand(command).run()
         case "topics": await TopicsCommand(command).run()
+        case "dead-letters": await DeadLettersCommand(command).run()
+        case "inspect": await InspectCommand(command).run()
+        case "hold", "resume": await HoldCommand(command).run()
+        case "holds": await HoldsCommand(command).run()
         default: preconditionFailure("the command \(command.path) is declared and not connected")
         }
     }

@@ -1,4 +1,5 @@
 import JSON
+import Operations
 import Records
 import Testing
 
@@ -68,7 +69,7 @@ struct DocumentTests {
     func headers() throws {
         let page = try text(of: "docs/contracts.md")
         let rows = try rows(of: page, below: "### Headers")
-        let letters = Samples.all().filter { $0.headers != nil }
+        let letters = Samples.all().filter { $0.headers == "dead-letter.headers.schema.json" }
         let prefixes = ["campaign-bridge-", "__connect.errors.", "kafka_dlt-"]
         let names = letters.map { letter in
             Set(
@@ -81,6 +82,31 @@ struct DocumentTests {
         #expect(Set(rows.map { $0[0] }) == all)
         #expect(Set(rows.filter { $0[1] == "yes" }.map { $0[0] }) == always)
         #expect(rows.allSatisfy { ["yes", "no"].contains($0[1]) })
+    }
+
+    @Test("The table of replay headers is what replays have, and says which are always there")
+    func replayHeaders() throws {
+        let rows = try rows(of: text(of: "docs/contracts.md"), below: "## Replays")
+        let names = Samples.replays.map { replay in
+            Set(
+                replay.record.headers.compactMap { String(validating: $0.name, as: UTF8.self) }.filter { name in
+                    name.hasPrefix(Replay.HeaderName.prefix)
+                })
+        }
+        let all = names.reduce(into: Set<String>()) { $0.formUnion($1) }
+        #expect(Set(rows.map { $0[0] }) == all)
+        #expect(Set(rows.filter { $0[1] == "yes" }.map { $0[0] }) == names.reduce(all) { $0.intersection($1) })
+    }
+
+    @Test("The control topic's examples are what the commands write")
+    func control() throws {
+        let page = try text(of: "docs/contracts.md")
+        let hold = try json(example("control-record/hold", in: page))
+        #expect(hold.bytes == Hold(who: "ann", why: "incident 7", at: 1_769_851_800_000).value)
+        let key = try json(example("control-key/campaign", in: page))
+        let scope = HoldScope.campaign(
+            streamID: "st-0603182c-7ffb-53c3-b307-47ca14b00000", campaignID: "cd-1234567-aaaa")
+        #expect(key.bytes == scope.key)
     }
 
     @Test(

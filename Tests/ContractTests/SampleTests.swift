@@ -14,7 +14,7 @@ struct SampleTests {
     func samples() throws {
         let samples = Samples.all()
         let kinds = Set(samples.map { "\($0.value ?? "") \($0.headers ?? "")" })
-        #expect(kinds.count == 6)
+        #expect(kinds.count == 8)
         for reason in DeadLetterReason.allCases {
             #expect(samples.contains { $0.record.headers.text("campaign-bridge-reason") == reason.rawValue })
         }

@@ -143,7 +143,7 @@ enum Samples {
             let write = LateWrite(partition: 3, hash: KeyHash([], key: .fixed), answer: late)
             samples.append(ledger(encoder(.structured).record(of: write), name))
         }
-        return samples
+        return samples + replays + holds
     }
 
     private static var resultWrites: [(name: String, write: LedgerWrite)] {

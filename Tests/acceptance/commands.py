@@ -1,0 +1,45 @@
+"""The operator's commands against a deployment: arguments in, exit code and result out."""
+
+import json
+import subprocess
+import time
+from types import SimpleNamespace
+
+from confluent_kafka import Producer
+
+
+def run(bridge, *arguments, seconds: float = 60, check: int | None = 0) -> SimpleNamespace:
+    """A command with JSON output. `check` is the exit code that it must have."""
+    command = [str(bridge.binary), *arguments, "-c", str(bridge.config("operator")), "-o", "json"]
+    done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL)
+    text = done.stdout.decode()
+    if check is not None:
+        assert done.returncode == check, (arguments, done.returncode, text, done.stderr.decode())
+    return SimpleNamespace(code=done.returncode, text=text, result=json.loads(text) if text else None,
+                           notes=done.stderr.decode())
+
+
+def shown(bridge, *arguments, seconds: float = 60) -> str:
+    """A command as a person sees it off a terminal."""
+    command = [str(bridge.binary), *arguments, "-c", str(bridge.config("operator"))]
+    done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, (arguments, done.returncode, done.stderr.decode())
+    return done.stdout.decode()
+
+
+def letters(bridge, *arguments) -> list:
+    return run(bridge, "dead-letters", "list", *arguments).result["deadLetters"]
+
+
+def story(bridge, *arguments) -> dict:
+    (one,) = run(bridge, "inspect", *arguments).result["stories"]
+    return one
+
+
+def replica_record(bridge, owner: str, lease: float | None, seen: int = 0) -> None:
+    """What a replica says of itself in the control topic; without a lease, its farewell."""
+    producer = Producer({"bootstrap.servers": bridge.servers, "log_level": 0})
+    now = int(time.time() * 1000)
+    value = None if lease is None else json.dumps({"until": now + int(lease * 1000), "seen": seen, "at": now})
+    producer.produce(bridge.topic("control"), key=json.dumps(["replica", owner], separators=(",", ":")), value=value)
+    assert producer.flush(30) == 0
