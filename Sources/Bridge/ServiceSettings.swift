@@ -42,7 +42,7 @@ extension BridgeSettings {
 
     package var resultTopics: ResultTopics {
         ResultTopics(
-            source: topics.source, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
+            source: ledgerSource, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
             failed: topics.failed)
     }
 
@@ -52,6 +52,14 @@ extension BridgeSettings {
             eventSource: results.source, accounts: connections.map(\.accountId), version: version)
     }
 
+    /// Decodes what the ledger's topic holds: as `decoder`, or the same with the original place in headers.
+    package var pipelineDecoder: RequestDecoder {
+        var decoder = decoder
+        decoder.readsIntake = source.isRekeyed
+        return decoder
+    }
+
+    /// Decodes records of the source.
     package var decoder: RequestDecoder {
         RequestDecoder(
             identityField: source.identityField, identityHeader: source.identityHeader,
