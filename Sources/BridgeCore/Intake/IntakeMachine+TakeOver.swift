@@ -109,24 +109,19 @@ extension IntakeMachine {
         guard let partition = partitions[number], partition.epoch == epoch,
             case .ends(let own, let direct) = partition.stage
         else { return }
-        var committed: Int64?
-        switch SourceStart(own: own, other: direct, isIntake: true) {
-        case .at(let offset): committed = offset
-        // Everything of it was finished without intake.
-        case .refused where direct == high: committed = direct
-        case .refused(let text):
+        if case .refused(let text) = SourceStart(own: own, other: direct, isIntake: true) {
             block(number, text)
             return
         }
-        if let committed, committed > high {
+        if let own, own > high {
             block(
                 number,
-                "the group's offset \(committed) lies behind the source partition's end \(high): the topic was made anew"
+                "the group's offset \(own) lies behind the source partition's end \(high): the topic was made anew"
                     + " under its name. Reset the group's offsets, or restore the topic, then restart")
             return
         }
-        if let committed, committed < low { notes.append(.gap(partition: number, from: committed, to: low)) }
-        let start = max(committed ?? low, low)
+        if let own, own < low { notes.append(.gap(partition: number, from: own, to: low)) }
+        let start = max(own ?? low, low)
         partitions[number]?.committed = own ?? -1
         partitions[number]?.position = start
         partitions[number]?.stage = .owned

@@ -71,6 +71,7 @@ package enum IntakeNote: Sendable, Equatable {
 /// it again.
 package enum SourceStart: Sendable, Equatable {
     case at(Int64?)
+    /// Until a person has set the offsets: only a person can know that no replica reads the other way any more.
     case refused(String)
 
     /// - Parameters:
