@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Intake histories", .timeLimit(.minutes(5)))
 struct IntakeHistoryTests {
-    @Test("Each source record stands in the intake topic once, whatever fails", arguments: 0..<40)
-    func once(block: Int) {
+    @Test("Each source record stands in the intake topic once and in order, whatever fails")
+    func once() {
         var counts: [String: Int] = [:]
-        for seed in block * 10..<block * 10 + 10 {
+        for seed in 0..<200 {
             let world = IntakeWorld(seed: UInt64(seed), replicas: 1 + seed % 3)
-            world.run(steps: 1500)
+            world.run(steps: 1200)
             #expect(world.isFinished, "not all is moved, seed \(seed)")
             for (partition, offsets) in world.source {
                 let found = world.intake.filter { $0.partition == partition }.map(\.offset)

@@ -1,5 +1,4 @@
 import Records
-import Testing
 
 @testable import BridgeCore
 
@@ -208,7 +207,8 @@ final class IntakeWorld {
     private func feed(_ replica: Replica) {
         for number in replica.fetching.keys.sorted() where !replica.paused.contains(number) {
             guard let from = replica.fetching[number], let log = source[number] else { continue }
-            let records = log.filter { $0 >= from }.prefix(Int.random(in: 0...3, using: &random))
+            let first = log.lastIndex { $0 < from }.map { $0 + 1 } ?? 0
+            let records = log[first...].prefix(Int.random(in: 0...3, using: &random))
             if let last = records.last {
                 replica.fetching[number] = last + 1
                 replica.machine.admit(records.map { moved(number, $0) }, partition: number)
@@ -220,8 +220,10 @@ final class IntakeWorld {
 
     private func moved(_ partition: Int32, _ offset: Int64) -> MovedRecord {
         let record = Record(
-            topic: "source", partition: partition, offset: offset, timestamp: 1, key: nil, value: Array("\(offset)".utf8))
-        return IntakeMover(topic: "intake", partitions: 4, decoder: RequestDecoder()).move(record)
+            topic: "source", partition: partition, offset: offset, timestamp: 1, key: nil, value: nil)
+        return MovedRecord(
+            origin: IntakeOrigin(of: record),
+            outgoing: OutgoingRecord(topic: "intake", partition: 0, key: nil, value: [1]))
     }
 
     // MARK: - Transactions
