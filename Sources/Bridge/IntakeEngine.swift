@@ -53,8 +53,8 @@ actor IntakeEngine {
         pump()
     }
 
-    func producerReady() {
-        machine.producerReady()
+    func producerReady(settling partitions: Int) {
+        machine.producerReady(settling: Int32(clamping: partitions))
         pump()
     }
 

@@ -80,8 +80,8 @@ extension IntakeService {
 
     // MARK: - Transactions
 
-    func transactionLoop() async {
-        guard var producer = await freshProducer(after: nil) else { return }
+    func transactionLoop(_ mover: IntakeMover) async {
+        guard var producer = await freshProducer(after: nil, mover) else { return }
         var losses = 0
         for await plan in engine.transactions {
             guard let group = await engine.group(ofAssignment: plan.assignment) else {
@@ -89,9 +89,7 @@ extension IntakeService {
                 continue
             }
             let work = TransactionalProducer.Work(
-                records: plan.records.map(\.outgoing),
-                offsets: plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), offset: $0.value) },
-                group: group)
+                records: plan.records.map(\.outgoing) + mover.marks(of: plan), offsets: offsets(of: plan), group: group)
             let began = clock().monotonic
             let engine = self.engine
             let result = await producer.commit(work) { await engine.mayStillCommit(plan.id) }
@@ -113,18 +111,25 @@ extension IntakeService {
                     failed(.failed("five transactions of the mover in a row were lost: \(error)"))
                     return
                 }
-                guard let next = await freshProducer(after: producer) else { return }
+                guard let next = await freshProducer(after: producer, mover) else { return }
                 producer = next
             }
         }
         _ = await producer.close(deadline: .seconds(5))
     }
 
-    private func freshProducer(after old: TransactionalProducer?) async -> TransactionalProducer? {
+    private func offsets(of plan: IntakePlan) -> [(TopicPartition, offset: Int64)] {
+        // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
+        if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
+        return plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), offset: $0.value) }
+    }
+
+    private func freshProducer(after old: TransactionalProducer?, _ mover: IntakeMover) async -> TransactionalProducer?
+    {
         let producer = await patience.producer(
             settings.intakeTransactionalId, properties: settings.intakeProducer, kind: "kafka-intake-producer",
             after: old)
-        if producer != nil { await engine.producerReady() }
+        if producer != nil { await engine.producerReady(settling: mover.partitions) }
         return producer
     }
 }

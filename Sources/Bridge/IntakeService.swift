@@ -62,7 +62,7 @@ final class IntakeService: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.sourceLoop(mover) }
             group.addTask { await self.commandLoop() }
-            group.addTask { await self.transactionLoop() }
+            group.addTask { await self.transactionLoop(mover) }
             group.addTask { await self.sourceWatch() }
             group.addTask {
                 while !Task.isCancelled {

@@ -9,6 +9,7 @@ extension BridgeSettings {
     package var intakeConsumer: ClientSettings {
         var settings = consumer
         settings.properties["group.id"] = intakeGroup
+        settings.properties["group.instance.id"] = groupInstanceId
         return settings
     }
 

@@ -61,7 +61,8 @@ extension BridgeService {
     }
 
     /// Records of one batch, by partition and in their order.
-    private func admit(_ records: [Record], _ decoder: RequestDecoder) async {
+    private func admit(_ batch: [Record], _ decoder: RequestDecoder) async {
+        let records = settings.source.isRekeyed ? batch.filter { !IntakeOrigin.isMark($0) } : batch
         if !settings.source.isRekeyed { observer.metUnkeyed(records.count { $0.key == nil }) }
         var start = records.startIndex
         while start < records.endIndex {

@@ -110,8 +110,7 @@ extension BridgeSettings {
         settings.properties["session.timeout.ms"] = String(group.sessionTimeout.milliseconds)
         settings.properties["heartbeat.interval.ms"] = String(group.heartbeatInterval.milliseconds)
         settings.properties["max.poll.interval.ms"] = String(group.maxPollInterval.milliseconds)
-        // A static member that comes back with another topic would get its old partitions: another topic, another name.
-        if let id = groupInstanceId { settings.properties["group.instance.id"] = source.isRekeyed ? id + ".moved" : id }
+        if let id = ledgerInstanceId { settings.properties["group.instance.id"] = id }
         return settings
     }
 

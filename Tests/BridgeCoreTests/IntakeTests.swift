@@ -78,27 +78,56 @@ struct IntakeTests {
 
     @Test("A replay goes where the entry of its dead letter stands")
     func replays() {
-        func partition(_ id: String, answering key: [UInt8]?) -> Int32? {
-            var headers: [Header] = []
-            if let key {
-                headers = [
-                    Header("campaign-bridge-replay-generation", "1"),
-                    Header("campaign-bridge-replay-identity", String(decoding: key, as: UTF8.self)),
-                ]
-            }
-            var record = Self.event(id, partition: 2, offset: 50, headers: headers)
-            if id.isEmpty { record.value = Array("{".utf8) }
-            return Self.mover.move(record).outgoing.partition
+        func moved(_ record: Record, answering key: [UInt8]) -> Int32? {
+            var replay = record
+            replay.offset = 50
+            replay.headers += [
+                Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, "0a"),
+                Header(Replay.HeaderName.identity, String(decoding: key, as: UTF8.self)),
+            ]
+            return Self.mover.move(replay).outgoing.partition
         }
-        let other = EventIdentity.cloudEvent(source: "/crm", id: "other")
-        // The key under which it was known, also where it would have another identity now.
-        #expect(partition("a", answering: other.key) == partition("other", answering: nil))
-        // A record without identity is another one at its new place.
-        let weak = EventIdentity.position(of: Self.event("x", offset: 3))
-        let wanted = Int32(KeyHash(weak.key, key: .fixed).low % 8)
-        #expect(partition("", answering: weak.key) == wanted)
-        // A conflict has an entry under its place, in the partition of its identity.
-        #expect(partition("a", answering: weak.key) == partition("a", answering: nil))
+        let offsets: ClosedRange<Int64> = 1...20
+        for offset in offsets {
+            let event = Self.event("e\(offset)", offset: offset)
+            let before = Self.mover.move(event).outgoing.partition
+            #expect(moved(event, answering: EventIdentity.cloudEvent(source: "/crm", id: "e\(offset)").key) == before)
+            // A conflict has an entry under its place, in the partition of its identity.
+            #expect(moved(event, answering: EventIdentity.position(of: event).key) == before)
+            // A record without identity is another one at its new place.
+            var weak = event
+            weak.value = Array("{".utf8)
+            let was = Self.mover.move(weak).outgoing.partition
+            #expect(moved(weak, answering: EventIdentity.position(of: weak).key) == was)
+        }
+    }
+
+    @Test("A settling transaction's marks are no events")
+    func marks() throws {
+        var machine = IntakeMachine(settings: .init())
+        machine.producerReady(settling: 3)
+        machine.assigned(number: 1, partitions: [0])
+        Self.takeOver(&machine)
+        machine.admit(Self.records(0, 0..<1), partition: 0)
+        let plan = try #require(machine.nextTransaction(at: Self.now))
+        let marks = Self.mover.marks(of: plan)
+        #expect(plan.records.isEmpty && marks.map(\.partition) == [0, 1, 2])
+        for mark in marks {
+            let record = Record(
+                topic: "intake", partition: 0, offset: 0, timestamp: 0, key: mark.key, value: mark.value,
+                headers: mark.headers)
+            #expect(IntakeOrigin.isMark(record))
+        }
+        #expect(!IntakeOrigin.isMark(Self.stored(Self.mover.move(Self.event("a")))))
+        // Tried again after an abort, and not for ever.
+        machine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: false), at: Self.now)
+        for _ in 0..<2 {
+            let again = try #require(machine.nextTransaction(at: Self.now))
+            #expect(again.settles == 3)
+            machine.transactionEnded(again.id, .aborted(culprits: [], groupIsStale: false), at: Self.now)
+        }
+        let then = try #require(machine.nextTransaction(at: Self.now))
+        #expect(then.settles == 0 && then.records.count == 1)
     }
 
     @Test("What is too large is moved as a place, and becomes a dead letter that says what is missing")

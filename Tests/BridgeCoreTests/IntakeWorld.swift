@@ -26,7 +26,7 @@ final class IntakeWorld {
         random = SeededRandom(seed: seed)
         replicas = (0..<count).map { _ in Replica() }
         for number in 0..<Self.partitions { (source[number], ends[number]) = ([], 0) }
-        for replica in replicas { replica.machine.producerReady() }
+        for replica in replicas { replica.machine.producerReady(settling: 2) }
     }
 
     /// One process, and what its clients hold.
@@ -231,7 +231,7 @@ final class IntakeWorld {
     private func transaction(_ replica: Replica, isCalm: Bool) {
         if replica.waitsForProducer {
             replica.waitsForProducer = false
-            replica.machine.producerReady()
+            replica.machine.producerReady(settling: 2)
             return
         }
         guard var open = replica.open else {

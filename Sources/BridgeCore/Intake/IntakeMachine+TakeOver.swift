@@ -44,8 +44,12 @@ extension IntakeMachine {
     }
 
     /// A producer is initialised: the transactions of the one before it have ended.
-    package mutating func producerReady() {
+    ///
+    /// - Parameter partitions: of the intake topic, which its first transaction settles; 0: none.
+    package mutating func producerReady(settling partitions: Int32 = 0) {
         isProducerReady = true
+        settledPartitions = partitions
+        settleAttempts = partitions > 0 ? 3 : 0
         for number in numbers { askForOffsets(number) }
     }
 

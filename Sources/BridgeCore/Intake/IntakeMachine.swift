@@ -24,6 +24,9 @@ package struct IntakeMachine: ~Copyable {
     /// The broker has called our generation illegal: no transaction until the group has told the news (L1).
     var groupIsStale = false
     var isProducerReady = false
+    /// Partitions of the intake topic that a new producer's first transaction settles, and attempts that are left.
+    var settledPartitions: Int32 = 0
+    var settleAttempts = 0
     private var isDraining = false
     var open: (plan: IntakePlan, epochs: [Int32: Int])?
     var transactions = 0
@@ -108,6 +111,7 @@ package struct IntakeMachine: ~Copyable {
     /// The next transaction, or nil while one is open, the producer is not ready or nothing is due.
     package mutating func nextTransaction(at now: Moment) -> IntakePlan? {
         guard open == nil, isProducerReady, !groupIsStale, !isDraining, let assignment else { return nil }
+        if settleAttempts > 0 { return settling(assignment) }
         var plan = IntakePlan(id: transactions + 1, assignment: assignment, records: [], sources: [], offsets: [:])
         var bytes = 0
         // One of each partition in turn, so that a long one does not hold the others back.
@@ -141,6 +145,18 @@ package struct IntakeMachine: ~Copyable {
         return plan
     }
 
+    /// A new producer's first transaction: as `ReplicaMachine.settling`, with a mark in each partition of the intake topic
+    /// that its reader passes over. Where the transaction that it ends had been aborted, records come twice, and the
+    /// ledger knows the repeats.
+    private mutating func settling(_ assignment: Int) -> IntakePlan {
+        transactions += 1
+        let plan = IntakePlan(
+            id: transactions, assignment: assignment, records: [], sources: [], offsets: [:],
+            settles: settledPartitions)
+        open = (plan, [:])
+        return plan
+    }
+
     private mutating func pop(_ number: Int32) -> MovedRecord? {
         guard let record = partitions[number]?.waiting.popFirst() else { return nil }
         partitions[number]?.bytes -= record.bytes
@@ -158,6 +174,10 @@ package struct IntakeMachine: ~Copyable {
     package mutating func transactionEnded(_ id: Int, _ end: TransactionEnd, at now: Moment) {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
+        if ended.plan.settles > 0 {
+            // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
+            if case .committed = end { settleAttempts = 0 } else { settleAttempts -= 1 }
+        }
         switch end {
         case .committed:
             for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {

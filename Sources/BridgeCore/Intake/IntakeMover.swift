@@ -29,6 +29,13 @@ package struct IntakeMover: Sendable {
                 headers: kept + origin.headers))
     }
 
+    /// The marks of a settling transaction.
+    package func marks(of plan: IntakePlan) -> [OutgoingRecord] {
+        (0..<plan.settles).map {
+            OutgoingRecord(topic: topic, partition: $0, key: nil, value: nil, headers: [Header(IntakeOrigin.mark, "")])
+        }
+    }
+
     func partition(of record: Record) -> Int32 {
         Int32(KeyHash(ledgerKey(of: record), key: .fixed).low % UInt64(partitions))
     }

@@ -53,6 +53,8 @@ package struct IntakePlan: Sendable {
     package var sources: [Int32]
     /// For each partition with a record (L2), and those whose position moved without one.
     package var offsets: [Int32: Int64]
+    /// Partitions of the intake topic, from 0 on, that it settles; it then holds nothing else.
+    package var settles: Int32 = 0
 }
 
 /// What the mover tells its driver to log.
