@@ -69,6 +69,25 @@ extension CheckTopics {
         }
         return lines
     }
+
+    func time(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
+        guard config.values["message.timestamp.type"] == "CreateTime" else { return [] }
+        switch role {
+        case .source:
+            return [
+                config.warning(
+                    "message.timestamp.type is CreateTime: the producers' clocks decide how old an event is",
+                    set: "message.timestamp.type=LogAppendTime")
+            ]
+        case .ledger:
+            return [
+                config.warning(
+                    "message.timestamp.type is CreateTime: this bridge's clock decides how long entries are kept",
+                    set: "message.timestamp.type=LogAppendTime")
+            ]
+        default: return []
+        }
+    }
 }
 
 /// A topic's configuration with the lines that its faults lead to.

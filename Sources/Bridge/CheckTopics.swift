@@ -133,25 +133,6 @@ package struct CheckTopics: Sendable {
         }
     }
 
-    private func time(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
-        guard config.values["message.timestamp.type"] == "CreateTime" else { return [] }
-        switch role {
-        case .source:
-            return [
-                config.warning(
-                    "message.timestamp.type is CreateTime: the producers' clocks decide how old an event is",
-                    set: "message.timestamp.type=LogAppendTime")
-            ]
-        case .ledger:
-            return [
-                config.warning(
-                    "message.timestamp.type is CreateTime: this bridge's clock decides how long entries are kept",
-                    set: "message.timestamp.type=LogAppendTime")
-            ]
-        default: return []
-        }
-    }
-
     /// L12: P1 needs a broker that keeps what it acknowledged.
     private func durability(_ config: TopicConfiguration, _ topic: TopicDescription) -> [CheckLine] {
         var lines: [CheckLine] = []
