@@ -49,6 +49,11 @@ package final class BridgeMetrics: Sendable {
     let weakIdentities: Counter
     let doubts: Counter
     let missed: Counter
+    let unkeyed: Counter
+    let moved: Counter
+    let intakeSeconds: Histogram
+    private let intakeFamily: ClosedFamily<TransactionClass, Counter>
+    private let intakeLagFamily: MetricFamily<Gauge>
     let callSeconds: Histogram
     let eventSeconds: Histogram
     let transactionSeconds: Histogram
@@ -91,6 +96,24 @@ package final class BridgeMetrics: Sendable {
         missed = registry.counter(
             Self.counter(
                 "source_records_missed", [], "Offsets that were removed from the source before they were read."))
+        unkeyed = registry.counter(
+            Self.counter(
+                "records_unkeyed", [],
+                "Source records without a key, counted without source.rekey: a repeat may be in another partition, unseen."
+            ))
+        moved = registry.counter(
+            Self.counter("intake_moved", [], "Records moved from the source to the intake topic, by source.rekey."))
+        intakeFamily = registry.counters(
+            Self.counter(
+                "intake_transactions", [MetricLabel("result", TransactionClass.self)],
+                "Transactions that move records, by their end."),
+            by: TransactionClass.self)
+        intakeSeconds = registry.histogram(
+            Self.duration("intake_transaction", "Time of a transaction that moves records."))
+        intakeLagFamily = registry.gauges(
+            Self.gauge(
+                "intake_lag", labels: [MetricLabel("partition", .bounded(1000))],
+                "Records of the source not yet read by the mover, by partition."))
         callSeconds = registry.histogram(Self.duration("call", "Time of a start call."))
         eventSeconds = registry.histogram(Self.duration("event", "From meeting a record to its outcome's commit."))
         transactionSeconds = registry.histogram(Self.duration("transaction", "Time of a transaction."))
@@ -155,16 +178,22 @@ package final class BridgeMetrics: Sendable {
     func deadLetters(_ label: DeadLetterReason) -> Counter { deadLetterFamily[label] }
     func transactions(_ label: TransactionClass) -> Counter { transactionFamily[label] }
 
+    func intakeTransactions(_ label: TransactionClass) -> Counter { intakeFamily[label] }
+
     func skew(_ connection: String, serverTime: Int64) {
         skewFamily.labels(connection).set(Double((serverTime - wallMilliseconds()) / 1000))
     }
 
     func take(_ new: ReplicaSnapshot) { latest.snapshot.withLock { $0 = new } }
 
-    func take(_ statistics: Statistics) {
+    func take(_ statistics: Statistics) { set(lagFamily, statistics) }
+
+    func takeIntake(_ statistics: Statistics) { set(intakeLagFamily, statistics) }
+
+    private func set(_ family: MetricFamily<Gauge>, _ statistics: Statistics) {
         for partition in statistics.partitions {
             guard let lag = partition.consumerLag, lag >= 0 else { continue }
-            lagFamily.labels(String(partition.partition)).set(lag)
+            family.labels(String(partition.partition)).set(lag)
         }
     }
 }

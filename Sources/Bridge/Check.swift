@@ -128,7 +128,10 @@ package struct BridgeCheck: Sendable {
             CheckLine(.fine, "broker", "\(brokers.count) \(brokers.count == 1 ? "broker" : "brokers"): \(addresses)"))
         let hasAll = await topics(admin, found, brokers.count, report)
         await CheckCluster(settings: settings).run(admin, brokers, found, report)
-        await group(found, lines, report)
+        await group(settings.group.id, settings.ledgerSource, found, lines, report)
+        if settings.source.isRekeyed {
+            await group(settings.intakeGroup, settings.topics.source, found, lines, report)
+        }
         guard ContinuousClock.now < end else {
             report(
                 CheckLine(
@@ -150,10 +153,10 @@ package struct BridgeCheck: Sendable {
     private func topics(
         _ admin: Admin, _ found: [String: TopicDescription], _ brokers: Int, _ report: @Sendable (CheckLine) -> Void
     ) async -> Bool {
-        let sourcePartitions = found[settings.topics.source]?.partitions.count
-        let rules = CheckTopics(settings: settings, sourcePartitions: sourcePartitions, brokers: brokers)
+        let ledgerPartitions = found[settings.ledgerSource]?.partitions.count
+        let rules = CheckTopics(settings: settings, ledgerPartitions: ledgerPartitions, brokers: brokers)
         var hasAll = true
-        for topic in TopicPlan(settings, sourcePartitions: sourcePartitions).topics {
+        for topic in TopicPlan(settings, existing: found.mapValues(\.partitions.count)).topics {
             var configuration: [String: String]?
             var isForbidden = false
             do throws(KafkaError) {
@@ -182,19 +185,20 @@ package struct BridgeCheck: Sendable {
     }
 
     private func group(
-        _ found: [String: TopicDescription], _ lines: KafkaLines, _ report: @Sendable (CheckLine) -> Void
+        _ id: String, _ topic: String, _ found: [String: TopicDescription], _ lines: KafkaLines,
+        _ report: @Sendable (CheckLine) -> Void
     ) async {
-        let name = "group \(settings.group.id)"
-        let partitions = (found[settings.topics.source]?.partitions ?? []).map {
-            TopicPartition(settings.topics.source, $0.id)
+        let name = "group \(id)"
+        let partitions = (found[topic]?.partitions ?? []).map {
+            TopicPartition(topic, $0.id)
         }
         guard !partitions.isEmpty else {
-            report(CheckLine(.skipped, name, "the source does not exist"))
+            report(CheckLine(.skipped, name, "\(topic) does not exist"))
             return
         }
         do throws(KafkaError) {
             let client = try CommittedOffsets(
-                settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
+                settings: settings.commonKafka, group: id, timeout: settings.kafka.operationTimeout
             ) { lines.take($0) }
             let offsets: [TopicPartition: Int64?]
             do throws(KafkaError) {
@@ -211,7 +215,7 @@ package struct BridgeCheck: Sendable {
             report(
                 CheckLine(
                     .failed, name, "its offsets cannot be read: \(error)",
-                    advice: error.isAuthorization ? "grant Read on the group, and Describe on the source topic" : nil,
+                    advice: error.isAuthorization ? "grant Read on the group, and Describe on the topic \(topic)" : nil,
                     isUnreachable: error.isRetriable))
         }
     }

@@ -14,7 +14,9 @@ struct CheckRecords {
         _ admin: Admin, _ topics: [String: TopicDescription], timeout: Duration, _ report: @Sendable (CheckLine) -> Void
     ) async {
         var places: [(TopicPartition, offset: Consumer.Offset)] = []
-        for name in [settings.topics.source, settings.topics.ledger, settings.topics.control] {
+        var names = [settings.topics.source, settings.topics.ledger, settings.topics.control]
+        if settings.source.isRekeyed { names.append(settings.topics.intake) }
+        for name in names {
             for partition in (topics[name]?.partitions ?? []).prefix(Self.maximumPartitions) {
                 let place = TopicPartition(name, partition.id)
                 do throws(KafkaError) {
@@ -107,7 +109,8 @@ struct Sample {
 
     mutating func take(_ event: DecodedRecord, _ settings: BridgeSettings) {
         records += 1
-        if event.record.key == nil { withoutKey += 1 }
+        // With intake, repeats meet in one partition whatever their keys.
+        if event.record.key == nil, !settings.source.isRekeyed { withoutKey += 1 }
         switch event.content {
         case .failure(let fault): faults[fault.reason, default: 0] += 1
         case .success(let request):
@@ -126,7 +129,7 @@ struct Sample {
                     .warning, name,
                     "\(withoutKey) of the last \(records) have no key: the same event sent twice can "
                         + "reach two partitions, where a repeat is not recognised",
-                    advice: "producers must key their records by campaign id or event id"))
+                    advice: "producers must key their records by campaign id or event id; or set source.rekey"))
         }
         if withoutIdentity > 0 {
             lines.append(

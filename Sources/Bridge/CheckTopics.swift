@@ -15,22 +15,23 @@ package struct TopicFacts: Sendable {
 
 /// What is wrong with topics that are there. Pure; each rule stands here once.
 package struct CheckTopics: Sendable {
-    package enum Role: Sendable { case source, ledger, started, deadLetters, control, failed }
+    package enum Role: Sendable { case source, intake, ledger, started, deadLetters, control, failed }
 
     let settings: BridgeSettings
-    /// nil: the source does not exist.
-    let sourcePartitions: Int?
+    /// Of the topic that the ledger belongs to; nil: it does not exist.
+    let ledgerPartitions: Int?
     let brokers: Int
 
-    package init(settings: BridgeSettings, sourcePartitions: Int?, brokers: Int) {
+    package init(settings: BridgeSettings, ledgerPartitions: Int?, brokers: Int) {
         self.settings = settings
-        self.sourcePartitions = sourcePartitions
+        self.ledgerPartitions = ledgerPartitions
         self.brokers = brokers
     }
 
     package func role(of name: String) -> Role {
         switch name {
         case settings.topics.source: .source
+        case settings.topics.intake where settings.source.isRekeyed: .intake
         case settings.topics.ledger: .ledger
         case settings.topics.started: .started
         case settings.topics.deadLetters: .deadLetters
@@ -67,13 +68,8 @@ package struct CheckTopics: Sendable {
         let title = "topic \(name)"
         let count = topic.partitions.count
         var lines: [CheckLine] = []
-        if role == .ledger, let source = sourcePartitions, source != count {
-            lines.append(
-                CheckLine(
-                    .failed, title, "\(count) partitions, and the source has \(source)",
-                    advice: count < source
-                        ? "add partitions until both have as many: source partitions without one stay paused"
-                        : "add partitions to the source until both have as many"))
+        if role == .ledger, let wanted = ledgerPartitions, wanted != count {
+            lines.append(differs(title, count, wanted))
         }
         if role == .control, count != 1 {
             lines.append(
@@ -89,6 +85,20 @@ package struct CheckTopics: Sendable {
                     advice: "bring the brokers that hold them back", isUnreachable: true))
         }
         return lines
+    }
+
+    private func differs(_ title: String, _ count: Int, _ wanted: Int) -> CheckLine {
+        guard !settings.source.isRekeyed else {
+            return CheckLine(
+                .failed, title, "\(count) partitions, and the intake topic has \(wanted)",
+                advice:
+                    "never add partitions to either while the ledger remembers events: docs/intake.md says what to do")
+        }
+        return CheckLine(
+            .failed, title, "\(count) partitions, and the source has \(wanted)",
+            advice: count < wanted
+                ? "add partitions until both have as many: source partitions without one stay paused"
+                : "add partitions to the source until both have as many")
     }
 
     private func cleanUp(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
@@ -111,84 +121,13 @@ package struct CheckTopics: Sendable {
             return [
                 config.failed("cleanup.policy is \(policy): holds would be forgotten", set: "cleanup.policy=compact")
             ]
-        case .source where isCompacted, .started where isCompacted, .deadLetters where isCompacted,
+        case .source where isCompacted, .intake where isCompacted, .started where isCompacted,
+            .deadLetters where isCompacted,
             .failed where isCompacted:
             return [
                 config.failed(
                     "cleanup.policy is \(policy): of the events of one key only the last would be kept",
                     set: "cleanup.policy=delete")
-            ]
-        default: return []
-        }
-    }
-
-    private func retention(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
-        let milliseconds = config.number("retention.ms")
-        let needed = settings.ledgerRetention.milliseconds64
-        let window = "window, maximum age and margin (\(Self.days(needed)))"
-        var lines: [CheckLine] = []
-        switch role {
-        case .ledger:
-            if let milliseconds, milliseconds >= 0, milliseconds < needed {
-                lines.append(
-                    config.failed(
-                        "retention.ms is \(Self.days(milliseconds)), less than \(window): a repeat could start twice",
-                        set: "retention.ms=\(needed)"))
-            }
-            if let bytes = config.number("retention.bytes"), bytes >= 0 {
-                lines.append(
-                    config.failed(
-                        "retention.bytes is \(bytes): entries could be removed before their time",
-                        set: "retention.bytes=-1"))
-            }
-        case .source:
-            if let milliseconds, milliseconds >= 0, milliseconds < settings.source.maximumAge.milliseconds64 {
-                lines.append(
-                    config.warning(
-                        "retention.ms is \(Self.days(milliseconds)), less than source.maximumAge: events that wait "
-                            + "could be removed unread",
-                        set: "retention.ms=\(needed)"))
-            }
-            if let milliseconds, milliseconds < 0 || milliseconds > needed {
-                lines.append(
-                    config.warning(
-                        "retention.ms is \(milliseconds < 0 ? "unlimited" : Self.days(milliseconds)), more than the "
-                            + "ledger's \(window): were the group's offsets lost, old events would become dead letters anew",
-                        set: "retention.ms=\(needed)"))
-            }
-        case .deadLetters:
-            if let milliseconds, milliseconds >= 0, milliseconds < 7 * 86_400_000 {
-                lines.append(
-                    config.warning(
-                        "retention.ms is \(Self.days(milliseconds)): little time to look at dead letters",
-                        set: "retention.ms=\(Int64(90 * 86_400_000))"))
-            }
-            if let bytes = config.number("max.message.bytes"), bytes < settings.deadLetters.maximumBytes {
-                lines.append(
-                    config.warning(
-                        "max.message.bytes is \(bytes), less than deadLetters.maximumBytes: large dead letters are "
-                            + "refused once and then written without their value",
-                        set: "max.message.bytes=\(settings.deadLetters.maximumBytes + 65_536)"))
-            }
-        case .started, .control, .failed: break
-        }
-        return lines
-    }
-
-    private func time(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
-        guard config.values["message.timestamp.type"] == "CreateTime" else { return [] }
-        switch role {
-        case .source:
-            return [
-                config.warning(
-                    "message.timestamp.type is CreateTime: the producers' clocks decide how old an event is",
-                    set: "message.timestamp.type=LogAppendTime")
-            ]
-        case .ledger:
-            return [
-                config.warning(
-                    "message.timestamp.type is CreateTime: this bridge's clock decides how long entries are kept",
-                    set: "message.timestamp.type=LogAppendTime")
             ]
         default: return []
         }
@@ -242,22 +181,5 @@ package struct CheckTopics: Sendable {
         if milliseconds % 86_400_000 == 0 { return "\(milliseconds / 86_400_000)d" }
         if milliseconds % 3_600_000 == 0 { return "\(milliseconds / 3_600_000)h" }
         return "\(milliseconds) ms"
-    }
-}
-
-/// A topic's configuration with the lines that its faults lead to.
-private struct TopicConfiguration {
-    var name: String
-    var values: [String: String]
-
-    func number(_ key: String) -> Int64? { values[key].flatMap { Int64($0) } }
-
-    func failed(_ text: String, set value: String) -> CheckLine { line(.failed, text, value) }
-    func warning(_ text: String, set value: String) -> CheckLine { line(.warning, text, value) }
-
-    private func line(_ state: CheckLine.State, _ text: String, _ value: String) -> CheckLine {
-        CheckLine(
-            state, "topic \(name)", text,
-            advice: "kafka-configs.sh --alter --entity-type topics --entity-name \(name) --add-config \(value)")
     }
 }

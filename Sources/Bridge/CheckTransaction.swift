@@ -33,7 +33,7 @@ struct CheckTransaction {
                 CheckLine(
                     .failed, name, "no transaction can be begun as \(transactionalID): \(error)",
                     advice: error.isAuthorization
-                        ? "grant Write and Describe on transactional ids with the prefix \(settings.transactionalId)"
+                        ? "grant Write and Describe on transactional ids with the prefix \(settings.group.id)"
                         : "look at the brokers' log: transactions need the topic __transaction_state",
                     isUnreachable: error.isRetriable))
         }
@@ -46,6 +46,7 @@ struct CheckTransaction {
     ) async {
         var names = [settings.topics.started, settings.topics.deadLetters, settings.topics.ledger]
         if let failed = settings.topics.failed { names.append(failed) }
+        if settings.source.isRekeyed { names.append(settings.topics.intake) }
         for name in names {
             let record = OutgoingRecord(topic: name, partition: 0, key: Array("check".utf8), value: nil)
             let result = await producer.rehearse([record])

@@ -4,10 +4,14 @@ internal import Synchronization
 /// Whether the process is alive and ready, each with its reasons.
 package final class Health: Sendable {
     private let engine: Engine
+    private let intake: IntakeService?
     private let state = Mutex<[String: Int64]>([:])
     private let isEnded = Atomic(false)
 
-    init(engine: Engine) { self.engine = engine }
+    init(engine: Engine, intake: IntakeService?) {
+        self.engine = engine
+        self.intake = intake
+    }
 
     func ended() { isEnded.store(true, ordering: .relaxed) }
 
@@ -42,9 +46,11 @@ package final class Health: Sendable {
             default: break
             }
         }
+        reasons += await intake?.reasons() ?? []
+        let all = reasons
         return state.withLock { known in
-            known = Dictionary(uniqueKeysWithValues: reasons.map { ($0, known[$0] ?? wall) })
-            return reasons.map { ($0, known[$0] ?? wall) }
+            known = Dictionary(uniqueKeysWithValues: all.map { ($0, known[$0] ?? wall) })
+            return all.map { ($0, known[$0] ?? wall) }
         }
     }
 }

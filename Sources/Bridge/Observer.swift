@@ -146,3 +146,45 @@ struct Observer: Sendable {
         }
     }
 }
+
+extension Observer {
+    /// Source records without a key: a repeat may stand in another partition, where it is not recognised.
+    func metUnkeyed(_ count: Int) {
+        if count > 0 { metrics.unkeyed.add(UInt64(count)) }
+    }
+
+    // MARK: - Intake
+
+    func take(_ note: IntakeNote) {
+        switch note {
+        case .owned(let partition, let from):
+            logger.info(
+                "source partition is moved to the intake topic", [.partition: .int(partition), .offset: .int(from)])
+        case .lost(let partition): logger.info("source partition is not moved any more", [.partition: .int(partition)])
+        case .blocked(let partition, let text):
+            logger.error("source partition cannot be moved", [.partition: .int(partition), .detail: .string(text)])
+        case .gap(let partition, let from, let to):
+            metrics.missed.add(UInt64(max(0, to - from)))
+            logger.error(
+                "records were removed from the source before they were moved",
+                [.partition: .int(partition), .offset: .int(from), .entries: .int(to - from)])
+        case .shortened(let partition, let offset):
+            logger.warning(
+                "a record is too large for the intake topic: it becomes a dead letter",
+                [.partition: .int(partition), .offset: .int(offset)])
+        }
+    }
+
+    func moved(records: Int, milliseconds: Int64, _ result: TransactionalProducer.Result) {
+        metrics.intakeSeconds.observe(Double(milliseconds) / 1000)
+        switch result {
+        case .committed:
+            metrics.intakeTransactions(.committed).add()
+            metrics.moved.add(UInt64(records))
+        case .aborted: metrics.intakeTransactions(.aborted).add()
+        case .lost: metrics.intakeTransactions(.lost).add()
+        }
+    }
+
+    func takeIntake(_ statistics: Statistics) { metrics.takeIntake(statistics) }
+}

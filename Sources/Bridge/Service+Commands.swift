@@ -53,14 +53,14 @@ extension BridgeService {
 
     private func start(_ partition: Int32, at offset: Int64, number: Int) async {
         do {
-            try await consumer.start(TopicPartition(settings.topics.source, partition), at: offset, number: number)
+            try await consumer.start(TopicPartition(settings.ledgerSource, partition), at: offset, number: number)
         } catch {
             outages.failed("kafka-start", [.error: .error(error), .partition: .int(partition)])
         }
     }
 
     private func flow(_ numbers: [Int32], isPause: Bool) async {
-        let partitions = numbers.map { TopicPartition(settings.topics.source, $0) }
+        let partitions = numbers.map { TopicPartition(settings.ledgerSource, $0) }
         do {
             if isPause { try await consumer.pause(partitions) } else { try await consumer.resume(partitions) }
         } catch {
@@ -69,36 +69,46 @@ extension BridgeService {
         }
     }
 
-    /// Asks until there is an answer: a broker that is away delays a take-over and ends nothing.
     private func persistently<T: Sendable>(
         _ kind: String, _ partition: Int32, _ ask: @Sendable () async throws(KafkaError) -> T
     ) async -> T? {
-        while !Task.isCancelled {
-            do throws(KafkaError) {
-                let answer = try await ask()
-                outages.recovered(kind)
-                return answer
-            } catch {
-                if error.code == .unknownPartition || error.code == .unknownTopic { return nil }
-                outages.failed(kind, [.error: .error(error), .partition: .int(partition)])
-                await pause(.milliseconds(500))
-            }
-        }
-        return nil
+        await patience.persistently(kind, partition, ask)
     }
 
     private func fetchCommitted(_ partition: Int32, _ epoch: Int) async {
-        let source = TopicPartition(settings.topics.source, partition)
+        let source = TopicPartition(settings.ledgerSource, partition)
         let answer = await persistently("kafka-committed", partition) { () async throws(KafkaError) in
             try await self.offsets.fetch([source])
         }
         guard let answer else { return }
-        await engine.committedOffset(partition: partition, epoch: epoch, offset: answer[source] ?? nil)
+        let own = answer[source] ?? nil
+        if case .refused(let text) = await start(after: own, source) {
+            await engine.takeOverFailed(partition: partition, epoch: epoch, text)
+            await pause(.seconds(10))
+            await engine.takeOverAgain(partition: partition, epoch: epoch)
+            return
+        }
+        await engine.committedOffset(partition: partition, epoch: epoch, offset: own)
+    }
+
+    /// Where the source was read through the intake topic before, the ledger has its events in other partitions.
+    private func start(after own: Int64?, _ source: TopicPartition) async -> SourceStart {
+        guard let movedOffsets else { return .at(own) }
+        let moved = await persistently("kafka-committed", source.partition) { () async throws(KafkaError) in
+            do throws(KafkaError) {
+                return try await movedOffsets.fetch([source])
+            } catch {
+                // Who may not read the group has never moved anything in it.
+                guard error.code == .groupAuthorizationFailed else { throw error }
+                return [:]
+            }
+        }
+        return SourceStart(own: own, other: moved?[source] ?? nil, isIntake: false)
     }
 
     private func fetchMarks(_ partition: Int32, _ epoch: Int) async {
         let ledger = TopicPartition(settings.topics.ledger, partition)
-        let source = TopicPartition(settings.topics.source, partition)
+        let source = TopicPartition(settings.ledgerSource, partition)
         let marks = await persistently("kafka-marks", partition) { () async throws(KafkaError) in
             (try await self.admin.watermarks(ledger), try await self.admin.watermarks(source))
         }

@@ -7,9 +7,9 @@ internal import Telemetry
 
 extension BridgeService {
     func sourceLoop() async {
-        let decoder = settings.decoder
+        let decoder = settings.pipelineDecoder
         do {
-            try await consumer.subscribe([settings.topics.source])
+            try await consumer.subscribe([settings.ledgerSource])
         } catch {
             finishSink.yield(.failed("the source topic cannot be subscribed to: \(error)"))
             return
@@ -40,7 +40,7 @@ extension BridgeService {
                     failedAt.store(clock().monotonic, ordering: .relaxed)
                     outages.failed(
                         "kafka-consumer",
-                        [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+                        [.error: .error(error), .topic: .string(partition?.topic ?? settings.ledgerSource)])
                     guard let partition else { continue }
                     if Self.placeIsGone.contains(error.code) {
                         await engine.sourceBroken(partition: partition.partition)
@@ -62,7 +62,9 @@ extension BridgeService {
     }
 
     /// Records of one batch, by partition and in their order.
-    private func admit(_ records: [Record], _ decoder: RequestDecoder) async {
+    private func admit(_ batch: [Record], _ decoder: RequestDecoder) async {
+        let records = settings.source.isRekeyed ? batch.filter { !IntakeOrigin.isMark($0) } : batch
+        if !settings.source.isRekeyed { observer.metUnkeyed(records.count { $0.key == nil }) }
         var start = records.startIndex
         while start < records.endIndex {
             let partition = records[start].partition
@@ -73,7 +75,7 @@ extension BridgeService {
     }
 
     /// What the consumer says where a topic was removed or made anew: it would go on at the old place, if at all.
-    private static let placeIsGone: [KafkaError.Code] = [
+    static let placeIsGone: [KafkaError.Code] = [
         .unknownPartition, .unknownTopic, .unknownTopicOrPartition, .autoOffsetReset, .offsetOutOfRange,
     ]
 
@@ -84,7 +86,7 @@ extension BridgeService {
             await pause(settings.kafka.statisticsInterval)
             await countPartitions()
             for partition in await engine.snapshot().partitions where partition.stage == .owned {
-                let source = TopicPartition(settings.topics.source, partition.partition)
+                let source = TopicPartition(settings.ledgerSource, partition.partition)
                 do throws(KafkaError) {
                     let high = try await admin.watermarks(source).high
                     guard high < partition.position else { continue }

@@ -30,12 +30,7 @@ extension BridgeService {
                 await engine.transactionEnded(plan.id, .committed)
             case .aborted(let error, let culprits):
                 if let error { outages.failed("kafka-transaction", [.error: .error(error)]) }
-                let isStale =
-                    error.map {
-                        [.illegalGeneration, .unknownMember, .fencedInstanceID].contains($0.code)
-                    } ?? false
-                await engine.transactionEnded(
-                    plan.id, .aborted(culprits: Array(Set(culprits.map { writes[$0] })), groupIsStale: isStale))
+                await engine.transactionEnded(plan.id, TransactionEnd(result) { writes[$0] })
                 if error != nil && culprits.isEmpty { await pause(.milliseconds(200)) }
             case .lost(let error):
                 losses += 1
@@ -56,35 +51,13 @@ extension BridgeService {
     private func offsets(of plan: TransactionPlan) -> [(TopicPartition, offset: Int64)] {
         // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
         if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
-        return plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), offset: $0.value) }
+        return plan.offsets.map { (TopicPartition(settings.ledgerSource, $0.key), offset: $0.value) }
     }
 
-    /// A producer that has taken the transactional id; asks until the broker lets it. nil: cancelled.
     private func freshProducer(after old: TransactionalProducer?) async -> TransactionalProducer? {
-        if let old { _ = await old.close(deadline: .seconds(5)) }
-        let log = KafkaLog(logger: logger, outages: outages)
-        while !Task.isCancelled {
-            do {
-                let producer = try TransactionalProducer(
-                    settings: settings.producer, transactionalID: settings.transactionalId,
-                    timeouts: .init(
-                        operation: settings.kafka.operationTimeout, transaction: settings.transactions.timeout,
-                        watchdogMargin: settings.transactions.watchdogMargin)
-                ) { log.take($0) }
-                do {
-                    try await producer.initialize()
-                    outages.recovered("kafka-producer")
-                    await engine.producerReady()
-                    return producer
-                } catch {
-                    _ = await producer.close(deadline: .seconds(5))
-                    throw error
-                }
-            } catch {
-                outages.failed("kafka-producer", [.error: .error(error)])
-                await pause(.milliseconds(500))
-            }
-        }
-        return nil
+        let producer = await patience.producer(
+            settings.transactionalId, properties: settings.producer, kind: "kafka-producer", after: old)
+        if producer != nil { await engine.producerReady() }
+        return producer
     }
 }

@@ -43,11 +43,16 @@ package final class BridgeService: Sendable {
     let tails = LedgerTails()
     /// When the group's consumer last failed, on the monotonic clock.
     let failedAt = Atomic<Int64>(.min)
+    let patience: BrokerPatience
+    /// Of the mover's group; nil where records are moved.
+    let movedOffsets: CommittedOffsets?
+    /// Moves the source's records; nil where they are taken from the source itself.
+    let intake: IntakeService?
     let finish: AsyncStream<ServiceEnd>
     let finishSink: AsyncStream<ServiceEnd>.Continuation
 
     /// - Parameters:
-    ///   - sourcePartitions: of the source topic, as `sourcePartitionCount` found it.
+    ///   - sourcePartitions: of the topic that the ledger belongs to.
     ///   - seed: randomness for the whole run.
     /// - Throws: what the Kafka library or the API client does not take of the configuration.
     package init(
@@ -72,6 +77,12 @@ package final class BridgeService: Sendable {
         ) {
             kafkaLog.take($0)
         }
+        movedOffsets =
+            settings.source.isRekeyed
+            ? nil
+            : try CommittedOffsets(
+                settings: settings.commonKafka, group: settings.intakeGroup, timeout: settings.kafka.operationTimeout
+            ) { kafkaLog.take($0) }
         plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) {
             kafkaLog.take($0)
         }
@@ -86,8 +97,15 @@ package final class BridgeService: Sendable {
             observer.take(notes)
             for listener in listeners { listener(notes) }
         }
-        health = Health(engine: engine)
         (finish, finishSink) = AsyncStream.makeStream()
+        patience = BrokerPatience(settings: settings, logger: logger, outages: outages)
+        let finishSink = self.finishSink
+        intake =
+            settings.source.isRekeyed
+            ? try IntakeService(
+                settings: settings, logger: logger, outages: outages, observer: observer, clock: clock
+            ) { finishSink.yield($0) } : nil
+        health = Health(engine: engine, intake: intake)
     }
 
     /// Runs until `stop` is requested, or until going on would help nothing. Drains first: no further intent, calls
@@ -125,6 +143,9 @@ package final class BridgeService: Sendable {
                 await self.sourceWatch(); return nil
             }
             group.addTask {
+                await self.intake?.run(); return nil
+            }
+            group.addTask {
                 await stop.wait()
                 return stop.isRequested ? .drained : nil
             }
@@ -156,6 +177,7 @@ package final class BridgeService: Sendable {
         logger.info("draining: no further calls begin, calls under way end")
         let deadline = ContinuousClock.now.advanced(by: settings.shutdown.drainDeadline)
         await engine.beginDrain()
+        await intake?.stop()
         while !Task.isCancelled, ContinuousClock.now < deadline {
             if await engine.isDrained {
                 logger.info("drained")
@@ -176,6 +198,7 @@ package final class BridgeService: Sendable {
         _ = await plain.close(deadline: limit)
         _ = await admin.close(deadline: limit)
         _ = await offsets.close(deadline: limit)
+        _ = await movedOffsets?.close(deadline: limit)
         await client.close()
     }
 

@@ -48,7 +48,7 @@ extension BridgeSettings {
 
     package var resultTopics: ResultTopics {
         ResultTopics(
-            source: topics.source, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
+            source: ledgerSource, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
             failed: topics.failed)
     }
 
@@ -58,6 +58,14 @@ extension BridgeSettings {
             eventSource: results.source, accounts: connections.map(\.accountId), version: version)
     }
 
+    /// Decodes what the ledger's topic holds: as `decoder`, or the same with the original place in headers.
+    package var pipelineDecoder: RequestDecoder {
+        var decoder = decoder
+        decoder.readsIntake = source.isRekeyed
+        return decoder
+    }
+
+    /// Decodes records of the source.
     package var decoder: RequestDecoder {
         RequestDecoder(
             identityField: source.identityField, identityHeader: source.identityHeader,
@@ -110,7 +118,7 @@ extension BridgeSettings {
         settings.properties["session.timeout.ms"] = String(group.sessionTimeout.milliseconds)
         settings.properties["heartbeat.interval.ms"] = String(group.heartbeatInterval.milliseconds)
         settings.properties["max.poll.interval.ms"] = String(group.maxPollInterval.milliseconds)
-        if let id = groupInstanceId { settings.properties["group.instance.id"] = id }
+        if let id = ledgerInstanceId { settings.properties["group.instance.id"] = id }
         return settings
     }
 

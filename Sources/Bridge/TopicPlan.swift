@@ -6,15 +6,19 @@ package struct TopicPlan: Sendable {
     package let topics: [NewTopic]
 
     /// - Parameters:
-    ///   - sourcePartitions: of the source where it exists: the ledger has as many.
+    ///   - existing: partitions of the topics that exist, by name. The ledger has as many as the topic that it belongs
+    ///     to, and the intake topic as many as a ledger that is there before it.
     ///   - replication: copies of each partition; nil: as configured.
-    package init(_ settings: BridgeSettings, sourcePartitions: Int?, replication: Int? = nil) {
+    package init(_ settings: BridgeSettings, existing: [String: Int] = [:], replication: Int? = nil) {
         let copies = replication ?? settings.topics.replicationFactor
         let durable = ["min.insync.replicas": String(min(copies, settings.topics.minInsyncReplicas))]
         // A repeat at the end of the window may be handled as late as its maximum age allows, and its entry must then
         // still be there.
         let window = String(settings.ledgerRetention.milliseconds64)
-        let partitions = sourcePartitions ?? settings.topics.partitions
+        let isRekeyed = settings.source.isRekeyed
+        let partitions = existing[settings.topics.source] ?? settings.topics.partitions
+        let intake =
+            existing[settings.topics.intake] ?? existing[settings.topics.ledger] ?? settings.topics.partitions
         func topic(_ name: String, _ count: Int, _ own: [String: String]) -> NewTopic {
             NewTopic(
                 name: name, partitions: count, replicationFactor: copies,
@@ -25,7 +29,7 @@ package struct TopicPlan: Sendable {
                 settings.topics.source, partitions,
                 ["message.timestamp.type": "LogAppendTime", "retention.ms": window]),
             topic(
-                settings.topics.ledger, partitions,
+                settings.topics.ledger, isRekeyed ? intake : partitions,
                 [
                     "cleanup.policy": "compact,delete", "retention.ms": window,
                     "message.timestamp.type": "LogAppendTime", "min.cleanable.dirty.ratio": "0.1",
@@ -34,6 +38,16 @@ package struct TopicPlan: Sendable {
             topic(settings.topics.deadLetters, partitions, ["retention.ms": String(90 * 86_400_000)]),
             topic(settings.topics.control, 1, ["cleanup.policy": "compact"]),
         ]
+        if isRekeyed {
+            topics.append(
+                topic(
+                    settings.topics.intake, intake,
+                    [
+                        // As long as the source's: what waits in it must not be removed unread.
+                        "message.timestamp.type": "LogAppendTime", "retention.ms": window,
+                        "max.message.bytes": String(settings.intakeRecordBytes + 65_536),
+                    ]))
+        }
         if let failed = settings.topics.failed { topics.append(topic(failed, partitions, [:])) }
         self.topics = topics
     }

@@ -41,7 +41,13 @@ package struct RecordFault: Error, Sendable, Equatable {
 
 /// A source record with what it means.
 package struct DecodedRecord: Sendable {
+    /// As it stood in the source, also where it was moved to the intake topic since.
     package var record: Record
+    /// Its place in the topic that the ledger belongs to: the source, or the intake topic.
+    package var partition: Int32
+    package var offset: Int64
+    /// What of it is left in the source only.
+    package var omitted: OmittedContent?
     package var identity: EventIdentity
     package var content: Result<CampaignRequest, RecordFault>
     /// nil: the event as its producer sent it.
@@ -51,6 +57,8 @@ package struct DecodedRecord: Sendable {
         record: Record, identity: EventIdentity, content: Result<CampaignRequest, RecordFault>, replay: Replay? = nil
     ) {
         self.record = record
+        partition = record.partition
+        offset = record.offset
         self.identity = identity
         self.content = content
         self.replay = replay

@@ -12,8 +12,11 @@ struct DeadLetterEncoder {
     func record(_ result: ResultWrite, reason: DeadLetterReason, message: String, nonce: UInt64) -> OutgoingRecord {
         let source = result.event.record
         let topic = source.topic.isEmpty ? topics.source : source.topic
+        let omitted = result.event.omitted
+        // What the intake topic did not take is not here to be given back.
+        let shortening = omitted == nil ? result.shortening : .withoutHeaders
         var headers: [Header] = []
-        if result.shortening < .withoutHeaders {
+        if shortening < .withoutHeaders {
             headers = source.headers.filter { header in
                 !Self.prefixes.contains { header.name.starts(with: $0.utf8) }
             }
@@ -35,11 +38,11 @@ struct DeadLetterEncoder {
         add("source-offset", String(source.offset))
         if let time = source.timestamp { add("source-timestamp", String(time)) }
         add("version", version)
-        if result.shortening != .none {
-            add("omitted", result.shortening == .withoutValue ? "value" : "key,value,headers")
-            add("value-size", source.value.map { String($0.count) } ?? "null")
-            add("value-hash", KeyHash(source.value ?? [], key: .fixed).hex)
-            add("header-count", String(source.headers.count))
+        if shortening != .none {
+            add("omitted", shortening == .withoutValue ? "value" : "key,value,headers")
+            add("value-size", omitted.map { String($0.valueBytes) } ?? source.value.map { String($0.count) } ?? "null")
+            add("value-hash", omitted?.valueHash ?? KeyHash(source.value ?? [], key: .fixed).hex)
+            add("header-count", String(omitted?.headers ?? source.headers.count))
         }
         headers.append(Header("__connect.errors.topic", topic))
         headers.append(Header("__connect.errors.partition", String(source.partition)))
@@ -53,8 +56,8 @@ struct DeadLetterEncoder {
         headers.append(Header("kafka_dlt-exception-fqcn", reason.rawValue))
         headers.append(Header("kafka_dlt-exception-message", message))
         return OutgoingRecord(
-            topic: topics.deadLetters, key: result.shortening < .withoutHeaders ? source.key : nil,
-            value: result.shortening == .none ? source.value : nil, headers: headers)
+            topic: topics.deadLetters, key: shortening < .withoutHeaders ? source.key : nil,
+            value: shortening == .none ? source.value : nil, headers: headers)
     }
 
     /// Spring writes numbers as Java's ByteBuffer does.

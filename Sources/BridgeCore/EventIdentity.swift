@@ -43,11 +43,15 @@ package struct EventIdentity: Sendable {
     /// The identity of a record that has no other: its place, its time and a hash of its value, so that a topic made
     /// anew under the same name does not repeat it.
     package static func position(of record: Record) -> EventIdentity {
-        let hash = KeyHash(record.value ?? [], key: .fixed).hex + (record.value == nil ? "-" : "")
+        position(of: record, valueHash: KeyHash(record.value ?? [], key: .fixed).hex + (record.value == nil ? "-" : ""))
+    }
+
+    /// The same where only the hash of the value is left.
+    static func position(of record: Record, valueHash: String) -> EventIdentity {
         let place = "\(record.topic)/\(record.partition)/\(record.offset)"
         let time = record.timestamp.map(String.init) ?? ""
         return EventIdentity(
-            kind: .position, key: key(.position, [place, time, hash]), eventID: place, source: nil)
+            kind: .position, key: key(.position, [place, time, valueHash]), eventID: place, source: nil)
     }
 
     /// The identity that a ledger key stands for, where only the key is left.

@@ -7,8 +7,8 @@ extension ReplicaMachine {
     package mutating func admit(_ events: [DecodedRecord], partition number: Int32, at now: Moment) {
         guard let epoch = partitions[number]?.epoch, partitions[number]?.isOwned == true else { return }
         var hasGap = false
-        for event in events where event.record.offset >= partitions[number]?.position ?? .max {
-            let offset = event.record.offset
+        for event in events where event.offset >= partitions[number]?.position ?? .max {
+            let offset = event.offset
             if offset > partitions[number]?.position ?? 0 { hasGap = true }
             partitions[number]?.position = offset + 1
             partitions[number]?.order.append(offset)

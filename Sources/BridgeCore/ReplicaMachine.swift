@@ -171,8 +171,8 @@ package struct ReplicaMachine: ~Copyable {
 
     func note(_ request: Request) -> EventNote {
         EventNote(
-            requestID: request.event.identity.requestID, partition: request.event.record.partition,
-            offset: request.event.record.offset, connection: request.account)
+            requestID: request.event.identity.requestID, partition: request.event.partition,
+            offset: request.event.offset, connection: request.account)
     }
 
     /// The source has so many partitions now.

@@ -12,6 +12,8 @@ package struct RequestDecoder: Sendable {
     package var identityHeader: String?
     /// Longest identity, in bytes of each of its parts: it stands in the ledger's keys, which must fit any topic.
     package var maximumIdentityBytes: Int
+    /// Whether the records come from the intake topic, with their original place in headers.
+    package var readsIntake = false
     private let limits: JSONLimits
 
     package init(
@@ -25,6 +27,11 @@ package struct RequestDecoder: Sendable {
     }
 
     package func decode(_ record: Record) -> DecodedRecord {
+        readsIntake ? decodeMoved(record) : decodeOriginal(record)
+    }
+
+    /// A record as it stood in the source.
+    func decodeOriginal(_ record: Record) -> DecodedRecord {
         let event = decodeEvent(record)
         do throws(RecordFault) {
             guard let (replay, identity) = try Replay.of(record) else { return event }
@@ -38,7 +45,8 @@ package struct RequestDecoder: Sendable {
         }
     }
 
-    private func decodeEvent(_ record: Record) -> DecodedRecord {
+    /// The event as if it were no replay.
+    func decodeEvent(_ record: Record) -> DecodedRecord {
         var identity: EventIdentity?
         do throws(RecordFault) {
             let request = try request(of: record, identity: &identity)

@@ -112,10 +112,10 @@ struct BridgeRunner {
         }
     }
 
-    /// The number of the source's partitions; asks until the broker answers. nil: told to stop.
+    /// The number of partitions of the topic that the ledger belongs to; asks until the broker answers. nil: told to stop.
     private func sourcePartitions(_ outages: OutageLog, _ stops: StopRequest) async throws -> Int? {
         let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(10)) { _ in }
-        let topic = settings.topics.source
+        let topic = settings.ledgerSource
         let count = await withTaskGroup(of: Int?.self, returning: Int?.self) { group in
             group.addTask {
                 while !Task.isCancelled {

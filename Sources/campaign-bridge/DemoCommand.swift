@@ -28,7 +28,7 @@ struct DemoCommand {
             let simulator = try KoreSimulator(settings: DemoSettings.simulator)
             let settings = DemoSettings.bridge(
                 bootstrapServers: cluster.bootstrapServers, baseURL: simulator.baseURL)
-            for topic in TopicPlan(settings, sourcePartitions: nil).topics {
+            for topic in TopicPlan(settings).topics {
                 try cluster.createTopic(topic.name, partitions: topic.partitions)
             }
             let demo = try Demo(command: command, settings: settings, simulator: simulator)

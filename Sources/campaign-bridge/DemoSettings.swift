@@ -18,6 +18,8 @@ enum DemoSettings {
         settings.topics.replicationFactor = 1
         settings.topics.minInsyncReplicas = 1
         settings.topics.partitions = partitions
+        // It keeps no offsets of a transaction either, so records would be moved again after a restart.
+        settings.source.isRekeyed = false
         settings.retry.initialDelay = .milliseconds(200)
         settings.circuit.openFor = .seconds(1)
         settings.server.listen.port = 0

@@ -35,7 +35,7 @@ struct TopicsCommand {
     private func compare(_ settings: BridgeSettings, _ admin: Admin) async throws -> [Line] {
         let found = try await admin.topics(nil)
         let plan = TopicPlan(
-            settings, sourcePartitions: found[settings.topics.source]?.partitions.count,
+            settings, existing: found.mapValues(\.partitions.count),
             replication: command.integer("replication").map { Int($0) })
         let missing = plan.topics.filter { found[$0.name] == nil }
         let failures = command.flag("create") ? try await admin.createTopics(missing) : [:]
@@ -43,7 +43,7 @@ struct TopicsCommand {
             if let known = found[topic.name] {
                 let count = known.partitions.count
                 let isOff =
-                    topic.name == settings.topics.ledger && count != topic.partitions
+                    [settings.topics.ledger, settings.topics.intake].contains(topic.name) && count != topic.partitions
                     || topic.name == settings.topics.control && count != 1
                 return Line(
                     topic: topic.name, state: isOff ? "wrong" : "there",

@@ -19,7 +19,7 @@ struct CheckTopicTests {
         _ name: String, _ changes: [String: String] = [:], count: Int = 8, copies: Int = 3, inSync: Int = 3,
         leader: Int32 = 1
     ) -> [CheckLine] {
-        let rules = CheckTopics(settings: BridgeSettings(), sourcePartitions: 8, brokers: 3)
+        let rules = CheckTopics(settings: BridgeSettings(), ledgerPartitions: 8, brokers: 3)
         var configuration = Self.fine
         if name == "campaign-start-ledger" { configuration["cleanup.policy"] = "compact,delete" }
         if name == "campaign-start-control" { configuration["cleanup.policy"] = "compact" }
@@ -82,7 +82,7 @@ struct CheckTopicTests {
 
     @Test("what cannot be read is said")
     func unreadable() {
-        let rules = CheckTopics(settings: BridgeSettings(), sourcePartitions: 8, brokers: 3)
+        let rules = CheckTopics(settings: BridgeSettings(), ledgerPartitions: 8, brokers: 3)
         let found = rules.lines(
             "campaign-started", TopicFacts(description: TopicDescription(partitions: []), configuration: nil))
         #expect(found.map(\.state) == [.warning])

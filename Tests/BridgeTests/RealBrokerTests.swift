@@ -100,7 +100,7 @@ struct RealBrokerTests {
 
     private func withTopics(_ settings: BridgeSettings, _ body: @Sendable () async throws -> Void) async throws {
         let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(20)) { _ in }
-        let topics = TopicPlan(settings, sourcePartitions: nil).topics
+        let topics = TopicPlan(settings).topics
         let failures = try await admin.createTopics(topics)
         #expect(failures.isEmpty)
         // A broker tells of a new topic a moment after it was made; each question takes a round trip.

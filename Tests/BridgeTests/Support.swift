@@ -168,7 +168,7 @@ func mockSettings(_ simulator: KoreSimulator) throws -> (BridgeSettings, MockClu
     let cluster = try MockCluster(brokers: 1)
     var settings = DemoSettings.bridge(bootstrapServers: cluster.bootstrapServers, baseURL: simulator.baseURL)
     patient(&settings)
-    for topic in TopicPlan(settings, sourcePartitions: nil).topics {
+    for topic in TopicPlan(settings).topics {
         try cluster.createTopic(topic.name, partitions: topic.partitions)
     }
     return (settings, cluster)

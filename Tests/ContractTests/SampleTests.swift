@@ -80,7 +80,7 @@ struct SampleTests {
         let settings = try #require(loaded.settings, "\(loaded.problems)")
         var out = JSONWriter(capacity: 4096)
         out.array { out in
-            for topic in TopicPlan(settings, sourcePartitions: nil).topics {
+            for topic in TopicPlan(settings).topics {
                 out.object { out in
                     out.member("name", topic.name)
                     out.member("partitions", topic.partitions)

@@ -20,7 +20,8 @@ from judge import Event, Evidence, Interruption, Verdict, judge
 ACCOUNT = "5f0000000000000000000001"
 STREAM = "st-0603182c-7ffb-53c3-b307-47ca14b00000"
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
-ROLES = {"source": "source", "started": "started", "dead": "deadLetters", "ledger": "ledger", "control": "control"}
+ROLES = {"source": "source", "started": "started", "dead": "deadLetters", "ledger": "ledger", "control": "control",
+         "intake": "intake"}
 
 
 def until(condition, what: str, seconds: float = 60, every: float = 0.05):
@@ -124,6 +125,8 @@ class Deployment:
         self.settings: dict = {}
         self.connection: dict = {}
         self.events: list[Event] = []
+        # Where the records of each value stand in the source: partition and offset.
+        self.places: dict[bytes, set] = {}
         self.replicas: list[Replica] = []
         self.interruptions: list[Interruption] = []
         self.stopped_at: dict = {}
@@ -171,6 +174,8 @@ class Deployment:
             "replica": {"name": replica, "twinExitDelay": "1s"},
             "topics": {**{setting: self.topic(role) for role, setting in ROLES.items()}, "replicationFactor": 1,
                        "minInsyncReplicas": 1, "partitions": self.partitions},
+            # Tests of the intake turn it on; all others read the source itself, whatever the default.
+            "source": {"rekey": False},
             "server": {"listen": "127.0.0.1:0"},
             "logging": {"format": "json"},
             "retry": {"initialDelay": "100ms", "maximumDelay": "2s"},
@@ -206,13 +211,13 @@ class Deployment:
         # The answer comes before the brokers' own view has changed.
         until(lambda: self.topic(role) not in admin.list_topics(timeout=20).topics, "the topic does not go away")
 
-    def create_topic(self, role: str, partitions: int) -> None:
+    def create_topic(self, role: str, partitions: int, **config) -> None:
         """Again and again: a name that was deleted just now is not free at once."""
         admin = self.admin()
 
         def made():
             try:
-                admin.create_topics([NewTopic(self.topic(role), partitions, 1)])[self.topic(role)].result(30)
+                admin.create_topics([NewTopic(self.topic(role), partitions, 1, config=config)])[self.topic(role)].result(30)
                 return True
             except KafkaException as error:
                 assert error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS, error
@@ -262,6 +267,7 @@ class Deployment:
                 failures.append(error)
             else:
                 offsets.append((message.partition(), message.offset()))
+                self.places.setdefault(message.value(), set()).add(offsets[-1])
 
         for record in records:
             self.producer.produce(self.topic("source"), on_delivery=delivered, **record)
@@ -322,18 +328,18 @@ class Deployment:
     def verdict(self, interruptions=()) -> Verdict:
         return judge(Evidence(
             self.events, self.decisions(), self.tail("started").whole(), self.tail("dead").whole(),
-            self.tail("ledger").whole(), [*self.interruptions, *interruptions]))
+            self.tail("ledger").whole(), [*self.interruptions, *interruptions], places=self.places))
 
     def last_entries(self) -> dict:
         """Ledger key -> its last entry."""
         return {message.key(): json.loads(message.value()) for message in self.tail("ledger").whole()}
 
-    def lag(self) -> dict:
-        """Records behind the group's committed offset, by partition, where there are any."""
-        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": self.name, "log_level": 0})
+    def lag(self, role: str = "source", group: str | None = None) -> dict:
+        """Records behind a group's committed offset, by partition, where there are any."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group or self.name, "log_level": 0})
         try:
-            parts = consumer.committed([TopicPartition(self.topic("source"), number)
-                                        for number in range(self.partitions)], timeout=20)
+            count = len(consumer.list_topics(self.topic(role), timeout=20).topics[self.topic(role)].partitions)
+            parts = consumer.committed([TopicPartition(self.topic(role), number) for number in range(count)], timeout=20)
             ends = {part.partition: consumer.get_watermark_offsets(part, timeout=20)[1] for part in parts}
             return {part.partition: ends[part.partition] - max(part.offset, 0) for part in parts
                     if ends[part.partition] > max(part.offset, 0)}

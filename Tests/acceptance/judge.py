@@ -49,6 +49,9 @@ class Evidence:
     dead: list
     ledger: list
     interruptions: list = field(default_factory=list)
+    # Where records of a value stand in the source (partition and offset), for the values that are known; results must
+    # name one of the places, also where records went through the intake topic.
+    places: dict = field(default_factory=dict)
     # How long a call may be under way, seconds: an intent this old was not hit by an interruption.
     call_seconds: float = 5
 
@@ -104,6 +107,12 @@ def judge(evidence: Evidence) -> Verdict:
 
     unknown = set()
     for campaign, event in events.items():
+        known = evidence.places.get(event.value)
+        named = [(data["sourcePartition"], data["sourceOffset"]) for data in results[campaign]]
+        named += [(int(letter["campaign-bridge-source-partition"]), int(letter["campaign-bridge-source-offset"]))
+                  for letter in letters[campaign]]
+        if known and not known.issuperset(named):
+            found["wrong places"].append(campaign)
         outcomes = len(results[campaign]) + len(letters[campaign])
         entries = [entry for entry in history[event.key] if entry]
         intents = [entry for entry in entries if entry["k"] == "attempting"]
@@ -136,7 +145,7 @@ def judge(evidence: Evidence) -> Verdict:
             found["of no event"].append(campaign)
 
     names = ["second calls", "lost", "double outcomes", "calls without an intent", "started events without a start",
-             "wrong instances", "wrong identities", "unknown without a cause", "started and safe to replay",
+             "wrong instances", "wrong identities", "wrong places", "unknown without a cause", "started and safe to replay",
              "ledger and outcome differ", "of no event"]
     counts = {"events": len(events), "starts": sum(map(len, starts.values())), "calls": sum(calls.values()),
               "started events": len(evidence.started), "dead letters": len(evidence.dead), "unknown": len(unknown)}

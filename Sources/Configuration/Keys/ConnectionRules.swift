@@ -66,6 +66,11 @@ extension Rule where Root == ConnectionInContext {
                 }
                 return nil
             },
+            Rule(keys: [".exclusive", "source.rekey"]) {
+                $0.connection.isExclusive && $0.settings.source.isRekeyed
+                    ? "needs a source keyed by campaign, and `source.rekey` moves records by event: events of one campaign can be in two replicas. Set one of the two to false"
+                    : nil
+            },
         ]
     }
 

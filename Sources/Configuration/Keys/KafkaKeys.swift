@@ -113,7 +113,13 @@ extension Key where Root == BridgeSettings {
             .value("topics.source", \.topics.source, .topic, "Requests to start a campaign."),
             .value("topics.started", \.topics.started, .topic, "Started events."),
             .value("topics.deadLetters", \.topics.deadLetters, .topic, "Dead letters."),
-            .value("topics.ledger", \.topics.ledger, .topic, "The ledger, with as many partitions as the source."),
+            .value(
+                "topics.ledger", \.topics.ledger, .topic,
+                "The ledger, with as many partitions as the source, or as the intake topic with `source.rekey`."),
+            .value(
+                "topics.intake", \.topics.intake, .topic,
+                "With `source.rekey`: where the source's records are moved to, by their identity. Its partitions must never change in number while the ledger remembers events."
+            ),
             .value("topics.control", \.topics.control, .topic, "Where holds are kept: one partition, compacted."),
             .optional(
                 "topics.failed", \.topics.failed, .topic, example: "campaign-start-failed",
@@ -126,7 +132,7 @@ extension Key where Root == BridgeSettings {
                 "Copies that must have a record before it counts as written, for topics that are created."),
             .value(
                 "topics.partitions", \.topics.partitions, .integer(1...10_000),
-                "Partitions of source, results and dead letters, for topics that are created."),
+                "Partitions of source, intake, results and dead letters, for topics that are created."),
         ]
     }
 
@@ -143,6 +149,10 @@ extension Key where Root == BridgeSettings {
             .value(
                 "ledger.progressWarning", \.ledger.progressWarning, .duration(.seconds(1)...(.minutes(10))),
                 "After this long without progress, reading the ledger at a take-over reports `ledger-blocked`. It goes on trying."
+            ),
+            .value(
+                "source.rekey", \.source.isRekeyed, .flag,
+                "Whether records are first moved to `topics.intake`, where all records of one identity meet in one partition. Without it a repeat in another partition of the source is not recognised, so producers must key their records. How to change it: docs/intake.md."
             ),
             .optional(
                 "source.identityField", \.source.identityField, .fieldName, example: "requestId",

@@ -64,6 +64,7 @@ extension Rule where Root == BridgeSettings {
             ("topics.source", { $0.topics.source }), ("topics.started", { $0.topics.started }),
             ("topics.deadLetters", { $0.topics.deadLetters }), ("topics.ledger", { $0.topics.ledger }),
             ("topics.control", { $0.topics.control }), ("topics.failed", { $0.topics.failed }),
+            ("topics.intake", { $0.topics.intake }),
         ]
         return names.indices.dropFirst().map { index in
             Rule(keys: [names[index].0]) { settings in

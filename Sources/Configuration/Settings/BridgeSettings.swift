@@ -35,6 +35,24 @@ package struct BridgeSettings: SettingsRoot, Equatable {
     /// `group.instance.id`, or nil where membership is dynamic.
     package var groupInstanceId: String? { replica.isStatic ? joined([replica.namespace, replica.name]) : nil }
 
+    /// The topic that the ledger belongs to: the source, or the intake topic where records are moved there first.
+    package var ledgerSource: String { source.isRekeyed ? topics.intake : topics.source }
+
+    /// `group.instance.id` of the consumer of `ledgerSource`. A static member that came back with another topic would get
+    /// its old partitions: another topic, another id.
+    package var ledgerInstanceId: String? {
+        guard source.isRekeyed, replica.isStatic else { return groupInstanceId }
+        return joined([replica.namespace, replica.name, "moved"])
+    }
+
+    /// The group that reads the source to move its records.
+    package var intakeGroup: String { group.id + "-intake" }
+
+    /// The mover's transactional id: the replica's, in the mover's group.
+    package var intakeTransactionalId: String {
+        joined([intakeGroup, replica.namespace, replica.name])
+    }
+
     /// The connection that a stream's calls go through: the one that names it, else the one with `*`.
     package func connection(forStream stream: String) -> ConnectionSettings? {
         connections.first { $0.streams.contains { $0.utf8.elementsEqual(stream.utf8) } }

@@ -98,6 +98,7 @@ package struct TopicSettings: Sendable, Equatable {
     package var deadLetters = "campaign-start-dead-letters"
     package var ledger = "campaign-start-ledger"
     package var control = "campaign-start-control"
+    package var intake = "campaign-start-intake"
     package var failed: String?
     package var replicationFactor = 3
     package var minInsyncReplicas = 2
@@ -117,6 +118,7 @@ package struct LedgerSettings: Sendable, Equatable {
 
 /// Keys `source.*`.
 package struct SourceSettings: Sendable, Equatable {
+    package var isRekeyed = false
     package var identityField: String?
     package var identityHeader: String?
     package var maximumAge: Duration = .hours(24)

@@ -1,0 +1,208 @@
+internal import BridgeCore
+internal import Configuration
+internal import Kafka
+internal import Records
+internal import Synchronization
+internal import Telemetry
+
+/// The drivers that move the source's records to the intake topic, each one loop. None decides anything; `IntakeMachine`
+/// does. The bridge itself then reads the intake topic as its source.
+final class IntakeService: Sendable {
+    let settings: BridgeSettings
+    let logger: Logger
+    let outages: OutageLog
+    let observer: Observer
+    let clock: @Sendable () -> Moment
+    let engine: IntakeEngine
+    let consumer: Consumer
+    let admin: Admin
+    /// Committed offsets of the mover's group, and of the group that reads the source where records are not moved.
+    let ownOffsets: CommittedOffsets
+    let directOffsets: CommittedOffsets
+    let patience: BrokerPatience
+    /// Told why going on would help nothing.
+    let failed: @Sendable (ServiceEnd) -> Void
+    private let waitsFor = Mutex<String?>(nil)
+
+    /// - Throws: what the Kafka library does not take of the configuration.
+    init(
+        settings: BridgeSettings, logger: Logger, outages: OutageLog, observer: Observer,
+        clock: @escaping @Sendable () -> Moment, failed: @escaping @Sendable (ServiceEnd) -> Void
+    ) throws {
+        self.settings = settings
+        self.logger = logger
+        self.outages = outages
+        self.observer = observer
+        self.clock = clock
+        self.failed = failed
+        patience = BrokerPatience(settings: settings, logger: logger, outages: outages)
+        consumer = try Consumer(settings: settings.intakeConsumer, maximumBatch: 2000)
+        let log = KafkaLog(logger: logger, outages: outages)
+        admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) { log.take($0) }
+        let timeout = settings.kafka.operationTimeout
+        ownOffsets = try CommittedOffsets(settings: settings.commonKafka, group: settings.intakeGroup, timeout: timeout)
+        {
+            log.take($0)
+        }
+        directOffsets = try CommittedOffsets(settings: settings.commonKafka, group: settings.group.id, timeout: timeout)
+        {
+            log.take($0)
+        }
+        engine = IntakeEngine(
+            settings: settings.intakeMachine, revokeDeadline: settings.group.revokeDeadline.milliseconds, clock: clock
+        ) { notes in
+            for note in notes { observer.take(note) }
+        }
+    }
+
+    /// Moves records until `stop`, or until the task is cancelled.
+    func run() async {
+        guard let partitions = await partitionCount() else { return }
+        let mover = IntakeMover(topic: settings.topics.intake, partitions: partitions, decoder: settings.decoder)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.sourceLoop(mover) }
+            group.addTask { await self.commandLoop() }
+            group.addTask { await self.transactionLoop(mover) }
+            group.addTask { await self.sourceWatch() }
+            group.addTask {
+                while !Task.isCancelled {
+                    await self.engine.tick()
+                    await self.patience.pause(.milliseconds(200))
+                }
+            }
+            // The consumer's end is the end of all.
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Ends the open transaction, and leaves the group.
+    func stop() async {
+        await engine.beginDrain()
+        let deadline = ContinuousClock.now.advanced(by: settings.transactions.timeout)
+        while await !engine.isQuiet, !Task.isCancelled, ContinuousClock.now < deadline {
+            await patience.pause(.milliseconds(10))
+        }
+        await engine.finish()
+        _ = await consumer.close(deadline: .seconds(5))
+        _ = await admin.close(deadline: .seconds(5))
+        _ = await ownOffsets.close(deadline: .seconds(5))
+        _ = await directOffsets.close(deadline: .seconds(5))
+    }
+
+    /// What keeps records from being moved, for people.
+    func reasons() async -> [String] {
+        let waiting = waitsFor.withLock { $0 }
+        return (waiting.map { [$0] } ?? [])
+            + (await engine.blocked).map { "source partition \($0) is not moved to the intake topic: see the log" }
+    }
+
+    /// The intake topic's partitions, as many as the ledger's; asks until they are. nil: cancelled.
+    private func partitionCount() async -> Int? {
+        let (intake, ledger) = (settings.topics.intake, settings.topics.ledger)
+        while !Task.isCancelled {
+            let found = await patience.persistently("kafka-intake", 0) { () async throws(KafkaError) in
+                try await self.admin.topics([intake, ledger])
+            }
+            let counts = [intake, ledger].map { found?[$0]?.partitions.count ?? 0 }
+            if counts[0] > 0, counts[0] == counts[1] {
+                waitsFor.withLock { $0 = nil }
+                outages.recovered("intake-topics")
+                return counts[0]
+            }
+            let text =
+                "topic \(intake) has \(counts[0]) partitions and \(ledger) \(counts[1]): both must exist with the same"
+                + " number; run campaign-bridge topics --create"
+            waitsFor.withLock { $0 = text }
+            outages.failed("intake-topics", [.detail: .string(text)])
+            await patience.pause(.seconds(1))
+        }
+        return nil
+    }
+
+    // MARK: - Source
+
+    private func sourceLoop(_ mover: IntakeMover) async {
+        do {
+            try await consumer.subscribe([settings.topics.source])
+        } catch {
+            failed(.failed("the source topic cannot be subscribed to: \(error)"))
+            return
+        }
+        while true {
+            let events = await consumer.events()
+            if events.isEmpty { return }
+            for event in events { await take(event, mover) }
+        }
+    }
+
+    private func take(_ event: Consumer.Event, _ mover: IntakeMover) async {
+        switch event {
+        case .records(let records): await admit(records, mover)
+        case .endOfPartition(let partition, let offset):
+            await engine.sourceEnd(partition: partition.partition, offset: offset)
+        case .assigned(let number, let partitions, let group):
+            await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
+        case .revoked(let number, let partitions, let lost):
+            await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
+        case .fatal(let error): ended(by: error)
+        case .error(let error, let partition):
+            outages.failed(
+                "kafka-intake-consumer",
+                [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+            guard let partition else { return }
+            if BridgeService.placeIsGone.contains(error.code) {
+                await engine.sourceBroken(partition: partition.partition)
+            } else if error.code == .state {
+                failed(.failed("\(error); a new process can read it"))
+            }
+        case .statistics(let statistics):
+            if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-intake-consumer") }
+            observer.takeIntake(statistics)
+        case .log(let level, let facility, let text):
+            KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
+        case .started(let partition, let number):
+            await engine.sourceStarted(partition: partition.partition, number: number)
+        case .assignedManually: break
+        }
+    }
+
+    private func admit(_ records: [Record], _ mover: IntakeMover) async {
+        var start = records.startIndex
+        while start < records.endIndex {
+            let partition = records[start].partition
+            let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
+            await engine.admit(records[start..<end].map(mover.move), partition: partition)
+            start = end
+        }
+    }
+
+    private func ended(by error: KafkaError) {
+        logger.error("the mover's consumer cannot go on", [.error: .error(error)])
+        failed(
+            error.code == .fencedInstanceID
+                ? .twin("another process runs under the name \(settings.groupInstanceId ?? "")")
+                : .failed("the mover's consumer cannot go on: \(error)"))
+    }
+
+    /// As `BridgeService.sourceWatch`: a source that was made anew under its name may end before our place.
+    private func sourceWatch() async {
+        while !Task.isCancelled {
+            await patience.pause(settings.kafka.statisticsInterval)
+            for (number, position) in await engine.positions {
+                let source = TopicPartition(settings.topics.source, number)
+                do throws(KafkaError) {
+                    let high = try await admin.watermarks(source).high
+                    guard high < position else { continue }
+                    logger.error(
+                        "the source ends before the place that was moved to: the topic was made anew under its name",
+                        [.partition: .int(number), .offset: .int(position)])
+                    await engine.sourceBroken(partition: number)
+                } catch {
+                    // The consumer meets the same fault and tells it.
+                    logger.debug("the source's end cannot be had", [.error: .error(error)])
+                }
+            }
+        }
+    }
+}
