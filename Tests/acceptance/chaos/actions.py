@@ -39,7 +39,7 @@ def kill(world: World, step: Step) -> None:
     world.kill(replica)
     world.note("killed", step.target)
     wait(world, step)
-    world.start(step.target)
+    world.start(step.target, "SIGKILL" if step.kind == "kill-restart" else "a while")
 
 
 def stop(world: World, step: Step) -> None:
@@ -70,7 +70,7 @@ def term(world: World, step: Step) -> None:
         world.interrupt(step.target, begin, time.time())
     world.note("drained", step.target, took=round(time.time() - begin, 3), code=code)
     wait(world, step)
-    world.start(step.target)
+    world.start(step.target, "SIGTERM")
 
 
 def cut(world: World, step: Step) -> None:
@@ -156,8 +156,9 @@ def fault(kind: str) -> dict:
 
 def coordinator(world: World) -> int:
     """The node that coordinates the bridge's group now."""
-    future = world.admin().describe_consumer_groups([world.name])[world.name]
-    return future.result(20).coordinator.id
+    # The client must live until the answer is there.
+    admin = world.admin()
+    return admin.describe_consumer_groups([world.name])[world.name].result(30).coordinator.id
 
 
 def broker(world: World, step: Step) -> None:

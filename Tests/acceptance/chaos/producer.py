@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from chaos.mix import Mix, read
 
@@ -31,10 +30,10 @@ def lines(folder: Path, generation: int) -> list:
     return found
 
 
-def partitions(admin: AdminClient, topics: list, known: int) -> int:
+def partitions(client: Producer, topics: list, known: int) -> int:
     """Of the topic that has fewer; what was known, where the broker does not answer."""
     try:
-        return min(len(admin.list_topics(topic, timeout=2).topics[topic].partitions) for topic in topics) or known
+        return min(len(client.list_topics(topic, timeout=2).topics[topic].partitions) for topic in topics) or known
     except KafkaException:
         return known
 
@@ -48,8 +47,8 @@ def main() -> None:
     mix = Mix(settings["seed"], generation, settings["streams"], before)
     # Without idempotence, as many producers are: what it repeats after a fault is the same event.
     producer = Producer({"bootstrap.servers": settings["servers"], "linger.ms": 5, "socket.timeout.ms": 5000,
-                         "reconnect.backoff.max.ms": 1000, "message.timeout.ms": 300000, "log_level": 0})
-    admin = AdminClient({"bootstrap.servers": settings["servers"], "log_level": 0})
+                         "reconnect.backoff.max.ms": 1000, "message.timeout.ms": 300000,
+                         "topic.metadata.refresh.interval.ms": 3000, "log_level": 0})
     file = os.open(folder / f"producer-{generation}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(line: dict) -> None:
@@ -63,7 +62,7 @@ def main() -> None:
     while not ended:
         if time.monotonic() - asked > 2:
             # New partitions get events as soon as source and ledger have them.
-            count, asked = partitions(admin, settings["topics"], count), time.monotonic()
+            count, asked = partitions(producer, settings["topics"], count), time.monotonic()
         # After it stood still it does not make up for what it missed.
         due = max(due + 1 / settings["rate"], time.monotonic() - 1)
         producer.poll(max(0, due - time.monotonic()))
@@ -72,7 +71,11 @@ def main() -> None:
         line = mix.next(time.time(), count)
         _, record = read(line)
         write(line)
-        producer.produce(settings["topics"][0], on_delivery=delivered, **record)
+        try:
+            producer.produce(settings["topics"][0], on_delivery=delivered, **record)
+        except KafkaException as error:
+            # A new partition that this client does not know yet.
+            write({"failed": str(error)})
     if producer.flush(200):
         sys.exit(1)
 

@@ -95,6 +95,7 @@ def run(binary: Path, folder: Path, options: Options, progress: Progress | None 
 
 def troubled(world: World, steps: list[Step], options: Options, progress: Progress) -> None:
     began, threads, waiting = time.monotonic(), [], list(steps)
+    world.started_at = time.time()
     locks = {step.target: threading.Lock() for step in steps}
     active: list = []
 

@@ -64,7 +64,7 @@ def times(folder: Path, names: tuple, notes: list) -> dict:
             end = min((one["at"] for one in later), default=1e12)
             call = first(logs[name].calls, note["at"], lambda _: True)
             if call and call[0] < end:
-                found["a replica's start to its first call"].append(call[0] - note["at"])
+                found[f"a replica's start after {note['after']} to its first call"].append(call[0] - note["at"])
         elif note["kind"] == "killed":
             back = min((one["at"] for one in later if one["kind"] == "starts"), default=1e12)
             theirs = {partition for at, partition in logs[name].calls if note["at"] - 5 < at <= note["at"]}

@@ -119,12 +119,12 @@ class World(Deployment):
         with self.lock:
             self.interruptions.append(Interruption(replica, begin, end))
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, after: str = "nothing") -> None:
         fault = self.options.fault
         with self.lock:
             self.running[name] = self.start_replica(name, **({"DELIBERATE_FAULT": fault} if fault else {}))
             self.held.discard(name)
-            self.note("starts", name, pid=self.running[name].process.pid)
+            self.note("starts", name, pid=self.running[name].process.pid, after=after)
 
     def hold(self, name: str) -> Replica:
         """From now on this replica's end is no surprise."""
@@ -143,7 +143,7 @@ class World(Deployment):
                     self.ends.append((name, one.process.returncode))
                     if one.process.returncode not in ENDS:
                         self.complaints.append(f"{name} ended with {one.process.returncode}")
-                    self.start(name)
+                    self.start(name, f"exit {one.process.returncode}")
 
     def start_api(self) -> None:
         self.start_simulator(latency=LATENCY, ratePerMinute=0)
