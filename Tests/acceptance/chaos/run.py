@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from harness import until
 from judge import Verdict
 
@@ -134,16 +135,23 @@ def quiet(world: World, progress: Progress) -> None:
     world.set_faults()
     world.finish_partitions()
 
+    behind = "not known"
+
     def done():
+        nonlocal behind
         world.outcomes()
-        lag = world.lag()
-        progress.tell(f"waiting until all is quiet; records behind: {lag}")
-        return not lag
+        try:
+            behind = world.lag()
+        except KafkaException as error:
+            # The group's coordinator is not back yet.
+            behind = error.args[0].str()
+        progress.tell(f"waiting until all is quiet; records behind: {behind}")
+        return not behind
 
     try:
         until(done, "it did not become quiet", QUIET_SECONDS, every=0.5)
     except AssertionError:
-        world.complaints.append(f"not quiet after {QUIET_SECONDS} s: records behind {world.lag()}")
+        world.complaints.append(f"not quiet after {QUIET_SECONDS} s: records behind: {behind}")
         world.complaints.append(f"last words: {world.last_words()}")
     world.over.set()
     world.watcher.join(20)
