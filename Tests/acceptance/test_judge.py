@@ -3,10 +3,13 @@
 import json
 
 import pytest
-from judge import KINDS, Evidence, Event, Interruption, judge
+from evidence import Evidence, Event, Hold, Interruption
+from judge import KINDS, judge
 
 
 class Message:
+    """As confluent-kafka's: a record of the source, of a result topic or of the ledger."""
+
     def __init__(self, key=None, value=None, headers=None, place=(0, 0), time=0):
         self.parts = (key, value, headers)
         self.place, self.time = place, time
@@ -39,17 +42,18 @@ def call(decision="started", instance="cid-1", fault=None, campaign="cd-1", trac
             "fault": fault, "requestId": trace, "time": f"1970-01-01T00:{time // 60:02}:{time % 60:02}.000Z"}
 
 
-def started(instance="cid-1", identity="e1", campaign="cd-1", place=(0, 0)):
+def started(instance="cid-1", identity="e1", campaign="cd-1", place=(0, 0), generation=0):
     data = {"campaignId": campaign, "campaignInstanceId": instance, "requestId": identity, "requestSource": "/crm",
-            "sourcePartition": place[0], "sourceOffset": place[1]}
+            "sourcePartition": place[0], "sourceOffset": place[1], "generation": generation}
     return Message(value=json.dumps({"data": data}).encode())
 
 
-def letter(reason=b"outcome-unknown", safe=b"false", value=EVENT.value, place=(0, 0), time=0):
+def letter(reason=b"outcome-unknown", safe=b"false", value=EVENT.value, place=(0, 0), time=0, generation=0):
     return Message(value=value, time=time, headers=[
         ("campaign-bridge-reason", reason), ("campaign-bridge-safe-to-replay", safe),
         ("campaign-bridge-source-partition", str(place[0]).encode()),
-        ("campaign-bridge-source-offset", str(place[1]).encode())])
+        ("campaign-bridge-source-offset", str(place[1]).encode()), ("campaign-bridge-nonce", b"n%d" % generation),
+        ("campaign-bridge-generation", b"%d" % generation)])
 
 
 def entries(*states, key=EVENT.key):
@@ -115,7 +119,7 @@ def test_each_fault_is_found(what, change):
 
 # A whole source: an event and its repeat, another one in conflict with it, a record that is no event, one that expires,
 # one of an unknown stream, and one that the producer never got through. Two events of one campaign.
-FIRST = Event("a", "cd", b"first", trace="t1")
+FIRST = Event("a", "cd", b"first", trace="t1", stream="st-1")
 CONFLICT = Event("a", "cd-other", b"conflict", trace="t2")
 NOISE = Event("", "", b"\xff", kind="invalid", trace="t3")
 EXPIRING = Event("b", "cd", b"expiring", kind="expiring", trace="t4", expires=1010)
@@ -194,6 +198,7 @@ WHOLE_FAULTS = [
     ("of no event", "cd-x", changed(decisions={9: call(campaign="cd-x", trace="t1")})),
     ("of no event", "record (0, 7)", changed(records={9: Message(value=b"nobody's", place=(0, 7))})),
     ("acknowledged and not in the source", "(0, 8)", changed()),
+    ("intents under a hold", "a cd", changed(holds={9: Hold(999, 1001, ("st-1",))})),
 ]
 
 
@@ -205,6 +210,56 @@ def test_each_fault_in_a_whole_source_is_found(what, name, one):
         # With an intent for each of them.
         one.ledger.insert(0, entries(INTENT, key=FIRST.key)[0])
     assert judge(one).problems == {what: [name]}
+
+
+# An event that was rejected, replayed twice by two operators, and then started; and one that was refused a replay.
+REPLAYED = Event("r", "cd-r", b"replayed", trace="t7", stream="st-1")
+
+
+def replay(offset, generation=1, nonce=b"n0"):
+    return Message(value=b"replayed", place=(0, offset), headers=[
+        ("campaign-bridge-replay-generation", b"%d" % generation), ("campaign-bridge-replay-nonce", nonce)])
+
+
+def replays():
+    return Evidence(
+        [REPLAYED],
+        [call("refused", None, campaign="cd-r", trace="t7"), call(campaign="cd-r", trace="t7", time=1021)],
+        [started("cid-1", "r", "cd-r", (0, 1), generation=1)],
+        [letter(b"rejected", b"true", b"replayed", (0, 0)),
+         letter(b"replay-refused", b"false", b"replayed", (0, 3), generation=7)],
+        [*entries(INTENT, {"k": "deadLettered", "g": 0}, {**INTENT, "g": 1, "at": 1_020_000}, {"k": "started", "g": 1},
+                  key=REPLAYED.key), *own(3)],
+        records=[Message(value=b"replayed"), replay(1), replay(2), replay(3, 7, b"wrong")])
+
+
+def test_a_replay_that_starts_is_no_fault():
+    assert judge(replays()).problems == {}
+
+
+@pytest.mark.parametrize(("what", "change"), [
+    ("second calls", {"decisions": [call(campaign="cd-r", trace="t7", instance="cid-0"),
+                                    call(campaign="cd-r", trace="t7", time=1021)]}),
+    ("lost", {"started": [], "ledger": [*replays().ledger[:3], *entries({"k": "deadLettered"}, key=REPLAYED.key),
+                                        *own(3)]}),
+    ("double outcomes", {"started": [started("cid-1", "r", "cd-r", (0, offset), offset) for offset in (1, 2)]}),
+    ("ledger and outcome differ", {"ledger": replays().ledger[:-1]}),
+    ("intents under a hold", {"holds": [Hold(1019, 1022, ("st-1", "st-2"))]}),
+    ("intents under a hold", {"holds": [Hold(1019, 1022, ("st-1",), "cd-r")]}),
+])
+def test_each_fault_of_a_replay_is_found(what, change):
+    one = replays()
+    for name, value in change.items():
+        setattr(one, name, value)
+    problems = judge(one).problems
+    assert what in problems
+    assert set(problems) <= {what, "started and safe to replay", "rejected without a cause"}
+
+
+def test_a_hold_of_others_does_not_concern_an_event():
+    one = replays()
+    one.holds = [Hold(1021, 1022), Hold(1010, 1020), Hold(1019, 1022, ("st-2",)), Hold(1019, 1022, ("st-1",), "cd-x")]
+    assert judge(one).problems == {}
 
 
 def test_each_complaint_of_the_judge_is_shown_to_be_made():

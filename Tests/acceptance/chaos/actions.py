@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
+from chaos import people
 from chaos.plan import Step
 from chaos.world import World
 
@@ -20,6 +21,10 @@ def do(world: World, step: Step) -> None:
         producer(world, step)
     elif kind.startswith("api-"):
         api(world, step)
+    elif kind == "replay":
+        people.replay(world, step)
+    elif kind == "hold":
+        people.hold(world, step)
     elif kind == "partitions":
         world.add_partitions(step.detail["more"], step.detail["first"], step.seconds)
     else:

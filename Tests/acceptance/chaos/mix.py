@@ -6,7 +6,7 @@ import json
 import random
 from datetime import datetime, timezone
 
-from judge import Event
+from evidence import Event
 
 UNKNOWN_STREAM = "st-unknown"
 # Of a hundred events; the rest is ordinary.
@@ -17,13 +17,15 @@ def written(event: Event, record: dict) -> dict:
     """What the producer writes down before it sends: enough to send it again, and for the judge."""
     return {"id": event.id, "campaign": event.campaign, "value": base64.b64encode(event.value).decode(),
             "source": event.source, "kind": event.kind, "trace": event.trace, "expires": event.expires,
+            "stream": event.stream,
             "key": record["key"], "partition": record["partition"],
             "headers": [[name, value.decode()] for name, value in record["headers"]]}
 
 
 def read(line: dict) -> tuple[Event, dict]:
     value = base64.b64decode(line["value"])
-    event = Event(line["id"], line["campaign"], value, line["source"], line["kind"], line["trace"], line["expires"])
+    event = Event(line["id"], line["campaign"], value, line["source"], line["kind"], line["trace"], line["expires"],
+                  line["stream"])
     return event, {"key": line["key"], "value": value, "partition": line["partition"],
                    "headers": [(name, text.encode()) for name, text in line["headers"]]}
 
@@ -92,5 +94,5 @@ class Mix:
             value = json.dumps({**attributes, "data": data}).encode()
             fields = [("content-type", b"application/cloudevents+json")]
         kind = kind if kind in ("expiring", "unknown-stream") else "ordinary"
-        event = Event(identity, campaign, value, "/crm", kind, trace, expires)
+        event = Event(identity, campaign, value, "/crm", kind, trace, expires, stream)
         return written(event, {"key": key, "partition": partition, "headers": fields})

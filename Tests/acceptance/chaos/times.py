@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from judge import seconds
+from evidence import seconds
 
 
 @dataclass

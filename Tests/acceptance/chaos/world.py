@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 from confluent_kafka.admin import NewPartitions
 from harness import Deployment, Replica
-from judge import AMBIGUOUS, Evidence, Interruption, Verdict, judge
+from evidence import AMBIGUOUS, Evidence, Interruption
+from judge import Verdict, judge
 
 from chaos.mix import read
 from chaos.network import ROOT, Network, free_port
@@ -39,6 +40,10 @@ class World(Deployment):
         self.notes: list = []
         self.lock = threading.RLock()
         self.started_at = time.time()
+        # Nonces of dead letters that were replayed; holds that were in force.
+        self.replayed: set = set()
+        self.holds: list = []
+        self.streams = STREAMS
         self.network = None
         self.api_ways: dict = {}
         self.env: dict = {}
@@ -208,7 +213,7 @@ class World(Deployment):
             self.tail("ledger").whole(90), list(self.interruptions),
             # From the intent until the token ends, and then the call's own time.
             call_seconds=DEADLINE + MARGIN + DEADLINE + 1, records=self.tail("source").whole(90),
-            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"})
+            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds)
 
     def verdict(self, interruptions=()) -> Verdict:
         return judge(self.evidence())
