@@ -10,7 +10,7 @@ from evidence import Event
 
 UNKNOWN_STREAM = "st-unknown"
 # Of a hundred events; the rest is ordinary.
-SHARES = {"repeat": 9, "conflict": 4, "expiring": 5, "invalid": 4, "unknown-stream": 3, "shared": 9, "binary": 8}
+SHARES = {"repeat": 9, "conflict": 4, "expiring": 5, "invalid": 4, "unknown-stream": 3, "shared": 6, "binary": 8}
 
 
 def written(event: Event, record: dict) -> dict:

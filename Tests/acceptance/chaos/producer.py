@@ -65,7 +65,10 @@ def main() -> None:
             count, asked = partitions(producer, settings["topics"], count), time.monotonic()
         # After it stood still it does not make up for what it missed.
         due = max(due + 1 / settings["rate"], time.monotonic() - 1)
-        producer.poll(max(0, due - time.monotonic()))
+        while (left := due - time.monotonic()) > 0 and not ended:
+            # It comes back early whenever a record was confirmed.
+            producer.poll(left)
+        producer.poll(0)
         if len(producer) > 5000:
             continue
         line = mix.next(time.time(), count)
