@@ -1,6 +1,6 @@
 # Every target installs what it needs by itself; nothing has to be prepared. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench simulation chaos fresh-machine docs clean
+.PHONY: help build demo test lint bench simulation chaos chaos-bites fresh-machine docs clean
 
 help: ## this list
 	@printf 'make TARGET [NAME=value]\n\n'
@@ -24,8 +24,11 @@ bench: build ## one table of throughput, CPU time and memory, measured on a real
 simulation: ## seeded histories of the core; HISTORIES=20000 SEED=1 TRACE=1; FAULTS=1 breaks each rule and looks whether it is noticed
 	@HISTORIES="$(HISTORIES)" SEED="$(SEED)" TRACE="$(TRACE)" FAULTS="$(FAULTS)" scripts/simulation
 
-chaos: build ## kills, stops and outages on a real broker; MINUTES=10 SEED=1 REPLICAS=2 NODES=1
-	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" scripts/chaos
+chaos: build ## kills, stops and outages on a real broker, and the verdict; MINUTES=10 SEED=1 REPLICAS=3 NODES=3
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" WITHOUT="$(WITHOUT)" WITH="$(WITH)" scripts/chaos
+
+chaos-bites: ## the same with a bridge that is broken on purpose: the judge must find it; FAULTS="unknownIsTriedAgain"
+	@FAULTS="$(FAULTS)" MINUTES="$(MINUTES)" SEED="$(SEED)" scripts/chaos-bites
 
 fresh-machine: ## a bare Debian 13 that runs the README's commands (root, debootstrap); FRESH_TEST=1 runs make test too
 	@scripts/fresh-machine

@@ -3,6 +3,16 @@ package import Configuration
 package import Kafka
 package import KoreAPI
 
+#if DELIBERATE_FAULTS
+    #if canImport(Glibc)
+        internal import Glibc
+    #elseif canImport(Musl)
+        internal import Musl
+    #else
+        internal import Darwin
+    #endif
+#endif
+
 // From the configuration to what each part takes. No part reads the configuration by itself.
 
 extension BridgeSettings {
@@ -43,6 +53,10 @@ extension BridgeSettings {
         core.circuitOpen = circuit.openFor.milliseconds
         if let pause = connections.map(\.throttlePause).min() { core.throttlePause = pause.milliseconds }
         if let maximum = connections.map(\.retryAfterMaximum).max() { core.retryAfterMaximum = maximum.milliseconds }
+        #if DELIBERATE_FAULTS
+            // The chaos run breaks the whole program in the way that its environment names; no other build reads it.
+            core.deliberateFault = getenv("DELIBERATE_FAULT").flatMap { DeliberateFault(rawValue: String(cString: $0)) }
+        #endif
         return core
     }
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from judge import Event, Evidence, Interruption, Verdict, judge
+from evidence import Event, Evidence, Interruption
+from judge import Verdict, judge
 
 ACCOUNT = "5f0000000000000000000001"
 STREAM = "st-0603182c-7ffb-53c3-b307-47ca14b00000"

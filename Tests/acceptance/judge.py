@@ -1,64 +1,37 @@
 """The judge of what the bridge did.
 
-It knows nothing of the bridge's own state. It compares the events that were produced, the simulator's journal of what
-it really did with each call, and what a read_committed consumer finds on the topics. Each event has a campaign of its
-own, so a campaign's calls are its event's calls. The simulator must run with `onActive: startAnother`: a second call
-is then a second start, and not a refusal that nobody sees.
+It knows nothing of the bridge's own state. It compares the events that were produced, the source topic, the simulator's
+journal of what it really did with each call, and what a read_committed consumer finds on the topics. A call is its
+event's by the trace id of the event's `traceparent`, which the call carries on; an event without one needs a campaign
+of its own. The simulator must run with `onActive: startAnother`: a second call is then a second start, and not a
+refusal that nobody sees.
 """
 
-import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-# Faults of the simulator after which nobody can know whether the campaign was started.
-AMBIGUOUS = {"status", "html-error", "gateway-unavailable", "redirect", "empty", "reset", "close", "stall", "truncated",
-             "garbage", "raw"}
+from evidence import Event, Evidence, Facts, gather, seconds
 
-
-@dataclass(frozen=True)
-class Event:
-    """An event as it was produced; `value` is what stands in the record."""
-
-    id: str
-    campaign: str
-    value: bytes = b""
-    source: str = "/crm"
-
-    @property
-    def key(self) -> bytes:
-        """The ledger's key, as the documents describe it."""
-        return json.dumps(["ce", self.source, self.id], separators=(",", ":")).encode()
-
-
-@dataclass(frozen=True)
-class Interruption:
-    """A replica could not hear the answers of its calls from `begin` to `end` (seconds since 1970)."""
-
-    replica: str
-    begin: float
-    end: float
-
-
-@dataclass
-class Evidence:
-    """Everything that the judge looks at. Messages are those of confluent-kafka, or anything with the same methods."""
-
-    events: list
-    decisions: list
-    started: list
-    dead: list
-    ledger: list
-    interruptions: list = field(default_factory=list)
-    # Where records of a value stand in the source (partition and offset), for the values that are known; results must
-    # name one of the places, also where records went through the intake topic.
-    places: dict = field(default_factory=dict)
-    # How long a call may be under way, seconds: an intent this old was not hit by an interruption.
-    call_seconds: float = 5
+# Reasons of dead letters that an event may come to, by its kind.
+REASONS = {
+    "ordinary": {"rejected", "outcome-unknown"},
+    "expiring": {"rejected", "outcome-unknown", "expired"},
+    "invalid": {"empty-record", "invalid-encoding", "invalid-json", "invalid-cloudevent", "invalid-data"},
+    "unknown-stream": {"unknown-stream"},
+    "conflict": {"identity-conflict"},
+}
+KINDS = [
+    "second calls", "lost", "double outcomes", "calls without an intent", "started events without a start",
+    "wrong instances", "wrong identities", "wrong places",
+    "wrong reasons", "unknown without a cause", "rejected without a cause",
+    "started and safe to replay", "calls of refused events", "calls after the expiry", "expired too early",
+    "intents under a hold",
+    "ledger and outcome differ", "of no event", "acknowledged and not in the source"]
 
 
 @dataclass
 class Verdict:
-    """Campaigns by what is wrong with them; empty lists where the promises hold."""
+    """Events by what is wrong with them; empty lists where the promises hold."""
 
     found: dict
     unknown: set
@@ -66,90 +39,155 @@ class Verdict:
 
     @property
     def problems(self) -> dict:
-        return {name: sorted(campaigns)[:10] for name, campaigns in self.found.items() if campaigns}
+        return {name: sorted(events)[:10] for name, events in self.found.items() if events}
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{len(campaigns)} {name}" for name, campaigns in self.found.items())
+        counts = ", ".join(f"{len(events)} {name}" for name, events in self.found.items())
         return f"{counts}; " + ", ".join(f"{count} {name}" for name, count in self.counts.items())
 
 
-def headers(message) -> dict:
-    return dict(message.headers() or [])
+def leaders(evidence: Evidence, facts: Facts) -> dict:
+    """Identity -> the name of the event that has it: the others of that identity are in conflict with it."""
+    first: dict = {}
+    for event in evidence.events:
+        if event.kind == "invalid" or (evidence.records is not None and not facts.places[event.name]):
+            continue
+        # A record that the producer's own repeats have put before another comes first.
+        place = min(facts.places[event.name], default=(0, 0))
+        if event.key not in first or place < first[event.key][0]:
+            first[event.key] = (place, event.name)
+    return {key: name for key, (_, name) in first.items()}
 
 
 def judge(evidence: Evidence) -> Verdict:
-    events = {event.campaign: event for event in evidence.events}
-    assert len(events) == len(evidence.events), "each event needs a campaign of its own"
-    by_value = {event.value: event.campaign for event in evidence.events}
+    facts = gather(evidence)
+    leading = leaders(evidence, facts)
     found = defaultdict(list)
-
-    starts, calls, hit = defaultdict(list), Counter(), set()
-    for line in evidence.decisions:
-        if line["operation"] != "start":
-            continue
-        campaign = line["campaignId"]
-        calls[campaign] += 1
-        if line["decision"] == "started":
-            starts[campaign].append(line["campaignInstanceId"])
-        if line["fault"] in AMBIGUOUS:
-            hit.add(campaign)
-
-    results, letters = defaultdict(list), defaultdict(list)
-    for message in evidence.started:
-        data = json.loads(message.value())["data"]
-        results[data["campaignId"]].append(data)
-    for message in evidence.dead:
-        letters[by_value.get(message.value(), repr(message.value()))].append(headers(message))
-
-    history = defaultdict(list)
-    for message in evidence.ledger:
-        history[message.key()].append(json.loads(message.value()) if message.value() else None)
-
     unknown = set()
-    for campaign, event in events.items():
-        known = evidence.places.get(event.value)
-        named = [(data["sourcePartition"], data["sourceOffset"]) for data in results[campaign]]
-        named += [(int(letter["campaign-bridge-source-partition"]), int(letter["campaign-bridge-source-offset"]))
-                  for letter in letters[campaign]]
-        if known and not known.issuperset(named):
-            found["wrong places"].append(campaign)
-        outcomes = len(results[campaign]) + len(letters[campaign])
-        entries = [entry for entry in history[event.key] if entry]
-        intents = [entry for entry in entries if entry["k"] == "attempting"]
-        if len(starts[campaign]) > 1:
-            found["second calls"].append(campaign)
-        if outcomes == 0:
-            found["lost"].append(campaign)
-        if outcomes > 1:
-            found["double outcomes"].append(campaign)
-        if calls[campaign] > len(intents):
-            found["calls without an intent"].append(campaign)
-        for data in results[campaign]:
-            if not starts[campaign]:
-                found["started events without a start"].append(campaign)
-            elif data["campaignInstanceId"] is not None and data["campaignInstanceId"] not in starts[campaign]:
-                found["wrong instances"].append(campaign)
-            if (data["requestId"], data.get("requestSource")) != (event.id, event.source):
-                found["wrong identities"].append(campaign)
-        for letter in letters[campaign]:
-            if letter["campaign-bridge-reason"] == b"outcome-unknown":
-                unknown.add(campaign)
-                if campaign not in hit and not interrupted(intents, evidence):
-                    found["unknown without a cause"].append(campaign)
-            if letter["campaign-bridge-safe-to-replay"] == b"true" and starts[campaign]:
-                found["started and safe to replay"].append(campaign)
-        if outcomes and (not entries or entries[-1]["k"] != ("started" if results[campaign] else "deadLettered")):
-            found["ledger and outcome differ"].append(campaign)
-    for campaign in set(calls) | set(results) | {name for name in letters if letters[name]}:
-        if campaign not in events:
-            found["of no event"].append(campaign)
+    for event in evidence.events:
+        is_alone = event.kind == "invalid" or leading.get(event.key, event.name) != event.name
+        kind = "conflict" if is_alone and event.kind != "invalid" else event.kind
+        for what in complaints(event, kind, facts, evidence):
+            found[what].append(event.name)
+        if any(fields["campaign-bridge-reason"] == b"outcome-unknown" for _, fields, _ in facts.letters[event.name]):
+            unknown.add(event.name)
+    found["of no event"] += facts.strangers
+    if evidence.records is not None:
+        there = {(message.partition(), message.offset()) for message in evidence.records}
+        found["acknowledged and not in the source"] += map(str, evidence.acknowledged - there)
+    lines = [line for lines in facts.calls.values() for line in lines]
+    counts = {"events": len(evidence.events), "starts": sum(line["decision"] == "started" for line in lines),
+              "calls": len(lines), "started events": len(evidence.started), "dead letters": len(evidence.dead),
+              "unknown": len(unknown)}
+    return Verdict({name: found[name] for name in KINDS}, unknown, counts)
 
-    names = ["second calls", "lost", "double outcomes", "calls without an intent", "started events without a start",
-             "wrong instances", "wrong identities", "wrong places", "unknown without a cause", "started and safe to replay",
-             "ledger and outcome differ", "of no event"]
-    counts = {"events": len(events), "starts": sum(map(len, starts.values())), "calls": sum(calls.values()),
-              "started events": len(evidence.started), "dead letters": len(evidence.dead), "unknown": len(unknown)}
-    return Verdict({name: found[name] for name in names}, unknown, counts)
+
+def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set:
+    """What is wrong with one event."""
+    calls, results, letters = facts.calls[event.name], facts.results[event.name], facts.letters[event.name]
+    starts = [line["campaignInstanceId"] for line in calls if line["decision"] == "started"]
+    if evidence.records is not None and not facts.places[event.name]:
+        return {"of no event"} if results or letters or calls else set()
+    if kind in ("invalid", "conflict"):
+        found, entries = own_outcomes(facts.places[event.name], results + letters, facts), []
+    else:
+        entries = [entry for entry in facts.history[event.key] if entry]
+        found = outcomes(event, entries, facts)
+    intents = [entry for entry in entries if entry["k"] == "attempting"]
+    if calls and kind not in ("ordinary", "expiring"):
+        found.add("calls of refused events")
+    elif len(calls) > len(intents):
+        found.add("calls without an intent")
+    if len(starts) > 1:
+        found.add("second calls")
+    if any(hold.holds(event, intent["at"] / 1000) for hold in evidence.holds for intent in intents):
+        found.add("intents under a hold")
+    if event.expires is not None and (
+            any(intent["at"] / 1000 > event.expires for intent in intents)
+            or any(seconds(line["time"]) > event.expires + evidence.call_seconds for line in calls)):
+        found.add("calls after the expiry")
+    for _, data in results:
+        if not starts:
+            found.add("started events without a start")
+        elif data["campaignInstanceId"] is not None and data["campaignInstanceId"] not in starts:
+            found.add("wrong instances")
+        if (data["requestId"], data.get("requestSource"), data["campaignId"]) != (
+                event.id, event.source, event.campaign):
+            found.add("wrong identities")
+    known = evidence.places.get(event.value)
+    if known and not known.issuperset(place for place, *_ in results + letters):
+        found.add("wrong places")
+    for _, fields, message in letters:
+        found |= letter_complaints(event, kind, fields, message, calls, intents, evidence)
+    return found
+
+
+def own_outcomes(places: list, outcomes: list, facts: Facts) -> set:
+    """Of records that have no identity, or not theirs: each has an outcome, and an entry, of its own."""
+    found = set()
+    seen = [place for place, *_ in outcomes]
+    if len(set(seen)) < max(1, len(places)):
+        found.add("lost")
+    if len(seen) > len(set(seen)):
+        found.add("double outcomes")
+    if any((facts.own_entries.get(place) or {}).get("k") != "deadLettered" for place in seen):
+        found.add("ledger and outcome differ")
+    return found
+
+
+def outcomes(event: Event, entries: list, facts: Facts) -> set:
+    """Of an identity: one for the event, and one for each dead letter that is replayed, until it is started."""
+    results = facts.results[event.name]
+    letters = [(place, fields) for place, fields, _ in facts.letters[event.name]]
+    refused = [place for place, fields in letters if fields["campaign-bridge-reason"] == b"replay-refused"]
+    letters = [fields for place, fields in letters if place not in refused]
+    nonces = {generation_of(fields): fields.get("campaign-bridge-nonce") for fields in letters}
+    started = [data.get("generation", 0) for _, data in results]
+    counts = Counter(started + [generation_of(fields) for fields in letters])
+    found = own_outcomes(refused, [(place,) for place in refused], facts) if refused else set()
+    if len(started) > 1 or any(count > 1 for count in counts.values()):
+        found.add("double outcomes")
+    if 0 not in counts:
+        found.add("lost")
+    for place, generation, nonce in facts.replays[event.name]:
+        is_answer = nonces.get(generation - 1) == nonce and min(started, default=generation) >= generation
+        if is_answer and generation not in counts and place not in refused:
+            found.add("lost")
+    if counts and (not entries or entries[-1]["k"] != ("started" if started else "deadLettered")):
+        found.add("ledger and outcome differ")
+    return found
+
+
+def generation_of(fields: dict) -> int:
+    return int(fields.get("campaign-bridge-generation", 0))
+
+
+def letter_complaints(event, kind, fields, message, calls, intents, evidence) -> set:
+    found = set()
+    reason, generation = fields["campaign-bridge-reason"].decode(), generation_of(fields)
+    own = [intent for intent in intents if intent.get("g", 0) == generation]
+    hit = any(line["fault"] in evidence.ambiguous for line in calls)
+    if reason == "replay-refused":
+        return found
+    if reason not in REASONS[kind]:
+        found.add("wrong reasons")
+    if reason == "outcome-unknown" and not hit and not interrupted(own, evidence):
+        found.add("unknown without a cause")
+    if reason == "rejected" and not any(line["fault"] or line["decision"] == "refused" for line in calls):
+        found.add("rejected without a cause")
+    if reason == "expired" and event.expires is not None and message.timestamp()[1] / 1000 < event.expires:
+        found.add("expired too early")
+    # A start of a later generation is the replay that the dead letter offers.
+    starts = [line for line in calls if line["decision"] == "started" and generation_at(line, intents) <= generation]
+    if fields["campaign-bridge-safe-to-replay"] == b"true" and starts:
+        found.add("started and safe to replay")
+    return found
+
+
+def generation_at(line: dict, intents: list) -> int:
+    """Of a call: that of the last intent before it."""
+    before = [intent for intent in intents if intent["at"] / 1000 <= seconds(line["time"]) + 0.1]
+    return before[-1].get("g", 0) if before else 0
 
 
 def interrupted(intents: list, evidence: Evidence) -> bool:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from harness import until
-from judge import Interruption
+from evidence import Interruption
 
 
 def test_an_api_that_is_down_at_the_start_delays_and_loses_nothing(bridge):

@@ -3,12 +3,16 @@
 import json
 
 import pytest
-from judge import Evidence, Event, Interruption, judge
+from evidence import Evidence, Event, Hold, Interruption
+from judge import KINDS, judge
 
 
 class Message:
-    def __init__(self, key=None, value=None, headers=None):
+    """As confluent-kafka's: a record of the source, of a result topic or of the ledger."""
+
+    def __init__(self, key=None, value=None, headers=None, place=(0, 0), time=0):
         self.parts = (key, value, headers)
+        self.place, self.time = place, time
 
     def key(self):
         return self.parts[0]
@@ -19,27 +23,41 @@ class Message:
     def headers(self):
         return self.parts[2]
 
+    def partition(self):
+        return self.place[0]
+
+    def offset(self):
+        return self.place[1]
+
+    def timestamp(self):
+        return (1, self.time * 1000)
+
 
 EVENT = Event("e1", "cd-1", b"value of e1")
 INTENT = {"k": "attempting", "by": "r1/run", "at": 1_000_000, "x": 1004, "n": 1}
 
 
-def call(decision="started", instance="cid-1", fault=None):
-    return {"operation": "start", "campaignId": "cd-1", "decision": decision, "campaignInstanceId": instance,
-            "fault": fault}
+def call(decision="started", instance="cid-1", fault=None, campaign="cd-1", trace="", time=1001):
+    return {"operation": "start", "campaignId": campaign, "decision": decision, "campaignInstanceId": instance,
+            "fault": fault, "requestId": trace, "time": f"1970-01-01T00:{time // 60:02}:{time % 60:02}.000Z"}
 
 
-def started(instance="cid-1", identity="e1"):
-    data = {"campaignId": "cd-1", "campaignInstanceId": instance, "requestId": identity, "requestSource": "/crm"}
+def started(instance="cid-1", identity="e1", campaign="cd-1", place=(0, 0), generation=0):
+    data = {"campaignId": campaign, "campaignInstanceId": instance, "requestId": identity, "requestSource": "/crm",
+            "sourcePartition": place[0], "sourceOffset": place[1], "generation": generation}
     return Message(value=json.dumps({"data": data}).encode())
 
 
-def letter(reason=b"outcome-unknown", safe=b"false", value=EVENT.value):
-    return Message(value=value, headers=[("campaign-bridge-reason", reason), ("campaign-bridge-safe-to-replay", safe)])
+def letter(reason=b"outcome-unknown", safe=b"false", value=EVENT.value, place=(0, 0), time=0, generation=0):
+    return Message(value=value, time=time, headers=[
+        ("campaign-bridge-reason", reason), ("campaign-bridge-safe-to-replay", safe),
+        ("campaign-bridge-source-partition", str(place[0]).encode()),
+        ("campaign-bridge-source-offset", str(place[1]).encode()), ("campaign-bridge-nonce", b"n%d" % generation),
+        ("campaign-bridge-generation", b"%d" % generation)])
 
 
-def entries(*states):
-    return [Message(EVENT.key, json.dumps(state).encode()) for state in states]
+def entries(*states, key=EVENT.key):
+    return [Message(key, json.dumps(state).encode()) for state in states]
 
 
 def good():
@@ -67,7 +85,7 @@ def test_an_unknown_of_a_killed_replica_is_none():
         assert judge(one).problems == {"unknown without a cause": ["cd-1"]}
 
 
-@pytest.mark.parametrize(("what", "change"), [
+FAULTS = [
     ("second calls", {"decisions": [call(), call(instance="cid-2")],
                       "ledger": entries(INTENT, INTENT, {"k": "started"})}),
     ("lost", {"started": []}),
@@ -76,14 +94,174 @@ def test_an_unknown_of_a_killed_replica_is_none():
     ("started events without a start", {"decisions": [call("refused", None)]}),
     ("wrong instances", {"started": [started("cid-9")]}),
     ("wrong identities", {"started": [started(identity="e2")]}),
-    ("started and safe to replay", {"started": [], "dead": [letter(b"rejected", b"true")],
+    ("wrong places", {"places": {EVENT.value: {(3, 3)}}}),
+    ("started and safe to replay", {"decisions": [call(fault="content-type")], "started": [],
+                                    "dead": [letter(b"rejected", b"true")],
                                     "ledger": entries(INTENT, {"k": "deadLettered"})}),
+    ("rejected without a cause", {"decisions": [call("lost", None)], "started": [],
+                                  "dead": [letter(b"rejected", b"true")],
+                                  "ledger": entries(INTENT, {"k": "deadLettered"})}),
+    ("wrong reasons", {"decisions": [], "started": [], "dead": [letter(b"expired", b"true")],
+                       "ledger": entries({"k": "deadLettered"})}),
+    ("unknown without a cause", {"started": [], "dead": [letter()], "ledger": entries(INTENT, {"k": "deadLettered"})}),
     ("ledger and outcome differ", {"ledger": entries(INTENT)}),
     ("of no event", {"dead": [letter(b"rejected", b"true", b"other")]}),
-])
+]
+
+
+@pytest.mark.parametrize(("what", "change"), FAULTS)
 def test_each_fault_is_found(what, change):
     one = good()
     for name, value in change.items():
         setattr(one, name, value)
     problems = judge(one).problems
     assert set(problems) == {what}
+
+
+# A whole source: an event and its repeat, another one in conflict with it, a record that is no event, one that expires,
+# one of an unknown stream, and one that the producer never got through. Two events of one campaign.
+FIRST = Event("a", "cd", b"first", trace="t1", stream="st-1")
+CONFLICT = Event("a", "cd-other", b"conflict", trace="t2")
+NOISE = Event("", "", b"\xff", kind="invalid", trace="t3")
+EXPIRING = Event("b", "cd", b"expiring", kind="expiring", trace="t4", expires=1010)
+STRANGE = Event("c", "cd-c", b"strange", kind="unknown-stream", trace="t5")
+UNSENT = Event("d", "cd-d", b"unsent", trace="t6")
+
+
+def own(offset):
+    key = json.dumps(["position", f"source/0/{offset}", "0", "hash"]).encode()
+    return entries({"k": "deadLettered"}, key=key)
+
+
+def whole():
+    values = [FIRST, CONFLICT, NOISE, FIRST, NOISE, EXPIRING, STRANGE]
+    return Evidence(
+        [FIRST, CONFLICT, NOISE, EXPIRING, STRANGE, UNSENT],
+        [call(campaign="cd", trace="t1"), call(campaign="cd", trace="t4", instance="cid-2")],
+        [started("cid-1", "a", "cd", (0, 0)), started("cid-2", "b", "cd", (0, 5))],
+        [letter(b"identity-conflict", b"true", b"conflict", (0, 1)), letter(b"invalid-json", b"true", b"\xff", (0, 2)),
+         letter(b"invalid-json", b"true", b"\xff", (0, 4)), letter(b"unknown-stream", b"true", b"strange", (0, 6))],
+        [*entries(INTENT, {"k": "started"}, key=FIRST.key), *entries(INTENT, {"k": "started"}, key=EXPIRING.key),
+         *entries({"k": "deadLettered"}, key=STRANGE.key), *own(1), *own(2), *own(4)],
+        records=[Message(value=event.value, place=(0, offset)) for offset, event in enumerate(values)],
+        acknowledged={(0, 0), (0, 6)})
+
+
+def test_a_whole_source_without_a_fault_has_none():
+    verdict = judge(whole())
+    assert verdict.problems == {}
+    assert verdict.counts["starts"] == 2
+
+
+def test_the_record_that_stands_first_has_the_identity():
+    """A producer that sends again after a fault may put a later record before an earlier one."""
+    one = whole()
+    one.records[0], one.records[1], one.records[3] = (
+        Message(value=event.value, place=(0, offset))
+        for offset, event in ((0, CONFLICT), (1, FIRST), (3, CONFLICT)))
+    one.decisions[0] = call(campaign="cd-other", trace="t2")
+    one.started[0] = started("cid-1", "a", "cd-other", (0, 0))
+    one.dead[0] = letter(b"identity-conflict", b"true", b"first", (0, 1))
+    assert judge(one).problems == {}
+
+
+def changed(**lists):
+    """The whole source with members of its lists replaced, added (at the end) or taken away (None)."""
+    one = whole()
+    for name, members in lists.items():
+        values = getattr(one, name)
+        for index, value in sorted(members.items(), reverse=True):
+            values[index:index + 1] = [] if value is None else [value]
+    return one
+
+
+WHOLE_FAULTS = [
+    ("second calls", "a cd", changed(decisions={9: call(campaign="cd", trace="t1", instance="cid-9")})),
+    ("lost", "a cd-other", changed(dead={0: None})),
+    ("lost", " ", changed(dead={2: None})),
+    ("lost", "c cd-c", changed(dead={3: None})),
+    ("double outcomes", " ", changed(dead={9: letter(b"invalid-json", b"true", b"\xff", (0, 4))})),
+    ("double outcomes", "a cd", changed(started={9: started("cid-1", "a", "cd", (0, 3))})),
+    ("wrong instances", "b cd", changed(started={1: started("cid-1", "b", "cd", (0, 5))})),
+    ("wrong identities", "a cd", changed(started={0: started("cid-1", "a", "cd-other", (0, 0))})),
+    ("wrong reasons", "a cd-other", changed(dead={0: letter(b"unknown-stream", b"true", b"conflict", (0, 1))})),
+    ("calls of refused events", "a cd-other", changed(decisions={9: call("lost", None, campaign="cd-other",
+                                                                         trace="t2")})),
+    ("calls of refused events", "c cd-c", changed(decisions={9: call("lost", None, campaign="cd-c", trace="t5")})),
+    ("calls after the expiry", "b cd", changed(decisions={1: call(campaign="cd", trace="t4", instance="cid-2",
+                                                                  time=1016)})),
+    ("calls after the expiry", "b cd", changed(ledger={2: entries({**INTENT, "at": 1_010_001}, key=EXPIRING.key)[0]})),
+    ("expired too early", "b cd", changed(
+        decisions={1: None}, started={1: None}, ledger={3: entries({"k": "deadLettered"}, key=EXPIRING.key)[0]},
+        dead={9: letter(b"expired", b"true", b"expiring", (0, 5), time=1009)})),
+    ("ledger and outcome differ", "a cd-other", changed(ledger={5: None})),
+    ("of no event", "d cd-d", changed(decisions={9: call(campaign="cd-d", trace="t6")})),
+    ("of no event", "cd-x", changed(decisions={9: call(campaign="cd-x", trace="t1")})),
+    ("of no event", "record (0, 7)", changed(records={9: Message(value=b"nobody's", place=(0, 7))})),
+    ("acknowledged and not in the source", "(0, 8)", changed()),
+    ("intents under a hold", "a cd", changed(holds={9: Hold(999, 1001, ("st-1",))})),
+]
+
+
+@pytest.mark.parametrize(("what", "name", "one"), WHOLE_FAULTS)
+def test_each_fault_in_a_whole_source_is_found(what, name, one):
+    if what.startswith("acknowledged"):
+        one.acknowledged.add((0, 8))
+    if what == "second calls":
+        # With an intent for each of them.
+        one.ledger.insert(0, entries(INTENT, key=FIRST.key)[0])
+    assert judge(one).problems == {what: [name]}
+
+
+# An event that was rejected, replayed twice by two operators, and then started; and one that was refused a replay.
+REPLAYED = Event("r", "cd-r", b"replayed", trace="t7", stream="st-1")
+
+
+def replay(offset, generation=1, nonce=b"n0"):
+    return Message(value=b"replayed", place=(0, offset), headers=[
+        ("campaign-bridge-replay-generation", b"%d" % generation), ("campaign-bridge-replay-nonce", nonce)])
+
+
+def replays():
+    return Evidence(
+        [REPLAYED],
+        [call("refused", None, campaign="cd-r", trace="t7"), call(campaign="cd-r", trace="t7", time=1021)],
+        [started("cid-1", "r", "cd-r", (0, 1), generation=1)],
+        [letter(b"rejected", b"true", b"replayed", (0, 0)),
+         letter(b"replay-refused", b"false", b"replayed", (0, 3), generation=7)],
+        [*entries(INTENT, {"k": "deadLettered", "g": 0}, {**INTENT, "g": 1, "at": 1_020_000}, {"k": "started", "g": 1},
+                  key=REPLAYED.key), *own(3)],
+        records=[Message(value=b"replayed"), replay(1), replay(2), replay(3, 7, b"wrong")])
+
+
+def test_a_replay_that_starts_is_no_fault():
+    assert judge(replays()).problems == {}
+
+
+@pytest.mark.parametrize(("what", "change"), [
+    ("second calls", {"decisions": [call(campaign="cd-r", trace="t7", instance="cid-0"),
+                                    call(campaign="cd-r", trace="t7", time=1021)]}),
+    ("lost", {"started": [], "ledger": [*replays().ledger[:3], *entries({"k": "deadLettered"}, key=REPLAYED.key),
+                                        *own(3)]}),
+    ("double outcomes", {"started": [started("cid-1", "r", "cd-r", (0, offset), offset) for offset in (1, 2)]}),
+    ("ledger and outcome differ", {"ledger": replays().ledger[:-1]}),
+    ("intents under a hold", {"holds": [Hold(1019, 1022, ("st-1", "st-2"))]}),
+    ("intents under a hold", {"holds": [Hold(1019, 1022, ("st-1",), "cd-r")]}),
+])
+def test_each_fault_of_a_replay_is_found(what, change):
+    one = replays()
+    for name, value in change.items():
+        setattr(one, name, value)
+    problems = judge(one).problems
+    assert what in problems
+    assert set(problems) <= {what, "started and safe to replay", "rejected without a cause"}
+
+
+def test_a_hold_of_others_does_not_concern_an_event():
+    one = replays()
+    one.holds = [Hold(1021, 1022), Hold(1010, 1020), Hold(1019, 1022, ("st-2",)), Hold(1019, 1022, ("st-1",), "cd-x")]
+    assert judge(one).problems == {}
+
+
+def test_each_complaint_of_the_judge_is_shown_to_be_made():
+    assert {what for what, *_ in FAULTS + WHOLE_FAULTS} == set(KINDS)

@@ -6,7 +6,7 @@ import struct
 import time
 
 from harness import ACCOUNT, STREAM, STRUCTURED, cloud_event, until
-from judge import headers
+from evidence import headers
 
 
 def test_every_form_of_an_event_is_started(bridge):

@@ -1,0 +1,111 @@
+"""What a person does meanwhile, with nothing but a Kafka client: replays of dead letters, and holds."""
+
+import json
+import time
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from evidence import Hold, headers
+from harness import until
+
+from chaos.plan import Step
+
+REMOVED = ("campaign-bridge-", "__connect.errors.", "kafka_dlt-")
+REPLAYED = (b"rejected", b"outcome-unknown")
+# A replica's lease may be passed by this much before nobody waits for it any more.
+LEASE_MARGIN = 1.0
+IN_FORCE_SECONDS = 90
+
+
+def send(world, topic: str, records: list) -> list:
+    """Sends and gives the places; waits until all are confirmed."""
+    producer = Producer({"bootstrap.servers": world.servers, "enable.idempotence": True, "log_level": 0})
+    places, failures = [], []
+
+    def delivered(error, message):
+        if error:
+            failures.append(str(error))
+        else:
+            places.append((message.partition(), message.offset()))
+
+    for record in records:
+        producer.produce(topic, on_delivery=delivered, **record)
+    if producer.flush(90) or failures:
+        raise RuntimeError(f"not sent to {topic}: {failures}")
+    return places
+
+
+def replay(world, step: Step) -> None:
+    """Some dead letters that wait for it; now and then by two people at once. A finding is what the journal says."""
+    events = {event.value: event for event in world.events_sent()[0]}
+    letters = [message for message in list(world.tail("dead").messages)
+               if headers(message)["campaign-bridge-reason"] in REPLAYED and message.value() in events]
+    new = [one for one in letters if headers(one)["campaign-bridge-nonce"] not in world.replayed]
+    starts = {line["requestId"]: line["campaignInstanceId"] for line in journal(world) if line["decision"] == "started"}
+    records = []
+    for message in new[:step.detail["count"]]:
+        fields, event = headers(message), events[message.value()]
+        world.replayed.add(fields["campaign-bridge-nonce"])
+        added = {"generation": str(int(fields["campaign-bridge-generation"]) + 1).encode(),
+                 "nonce": fields["campaign-bridge-nonce"], "identity": fields["campaign-bridge-identity-key"],
+                 "operator": b"chaos", "reason": b"chaos run"}
+        if fields["campaign-bridge-safe-to-replay"] != b"true":
+            instance = starts.get(event.trace)
+            added["finding"] = b"started" if instance else b"not-started"
+            if instance:
+                added["instance-id"] = instance.encode()
+        kept = [(name, value) for name, value in message.headers() if not name.startswith(REMOVED)]
+        records += [{"key": message.key(), "value": message.value(),
+                     "partition": int(fields["campaign-bridge-source-partition"]),
+                     "headers": kept + [(f"campaign-bridge-replay-{name}", value) for name, value in added.items()]}
+                    ] * (2 if step.detail["twice"] else 1)
+    if records:
+        send(world, world.topic("source"), records)
+    world.note("replayed", "operator", records=len(records))
+
+
+def journal(world) -> list:
+    """The starts that the API has decided on, read anew: `decisions` is the judge's."""
+    lines = (world.folder / "journal.jsonl").read_bytes().splitlines()
+    found = [json.loads(line) for line in lines if line.endswith(b"}")]
+    return [line for line in found if line["kind"] == "decision" and line["operation"] == "start"]
+
+
+def hold(world, step: Step) -> None:
+    key = json.dumps(["hold", *step.detail["scope"]], separators=(",", ":")).encode()
+    value = json.dumps({"who": "chaos", "why": "chaos run", "at": int(time.time() * 1000)}).encode()
+    ((_, offset),) = send(world, world.topic("control"), [{"key": key, "value": value, "partition": 0}])
+    try:
+        begin = until(lambda: in_force(world, offset), "a hold does not come into force", IN_FORCE_SECONDS, every=0.2)
+        world.note("in force", "holds")
+        world.over.wait(step.seconds)
+        kind, *names = step.detail["scope"]
+        streams = {"account": lambda: world.streams[names[0]], "all": lambda: ()}.get(kind, lambda: names[:1])()
+        world.holds.append(Hold(begin, time.time(), tuple(streams), names[1] if kind == "campaign" else ""))
+    finally:
+        send(world, world.topic("control"), [{"key": key, "value": None, "partition": 0}])
+
+
+def in_force(world, offset: int) -> float | None:
+    """Since when every replica that lives has confirmed what stands at this offset; None: not yet."""
+    consumer = Consumer({"bootstrap.servers": world.servers, "group.id": "operator", "enable.auto.commit": False,
+                         "log_level": 0})
+    try:
+        topic, replicas = world.topic("control"), {}
+        end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1]
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while True:
+            message = consumer.poll(20)
+            if message is None:
+                return None
+            if message.error() is None:
+                key = json.loads(message.key())
+                if key[0] == "replica":
+                    replicas[key[1]] = json.loads(message.value()) if message.value() else None
+                if message.offset() >= end - 1:
+                    break
+        now = time.time()
+        waiting = [one for one in replicas.values()
+                   if one and one["until"] / 1000 + LEASE_MARGIN > now and one["seen"] <= offset]
+        return None if waiting else now
+    finally:
+        consumer.close()
