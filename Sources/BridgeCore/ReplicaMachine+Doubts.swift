@@ -21,7 +21,14 @@ extension ReplicaMachine {
         notes.append(.inDoubt(note(request), cause: cause, decidedAt: doubt.untilMonotonic))
     }
 
+    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
+    private static let tailTime: Int64 = 20_000
+
     mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
+        if case .tailing(let mark) = old.step, partitions[ref.partition]?.ledgerEnd ?? mark < mark {
+            settle()
+            timers.add(ref, at: now.monotonic + Self.tailTime)
+        }
         guard case .lease = old.step else { return }
         guard now.wall >= old.untilWall, now.monotonic >= old.untilMonotonic else {
             let rest = max(old.untilWall - now.wall, old.untilMonotonic - now.monotonic)
@@ -60,6 +67,7 @@ extension ReplicaMachine {
             guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .asked else { continue }
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
+            timers.add(RequestRef(partition: number, epoch: epoch, offset: offset), at: now.monotonic + Self.tailTime)
         }
         decideDoubts(partition: number, at: now)
     }

@@ -46,7 +46,8 @@ extension ReplicaMachine {
         return plan
     }
 
-    /// A new producer's first transaction: a mark in each ledger partition, and an offset that means nothing.
+    /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
+    /// partitions were given up or while an own doubt cannot read on.
     ///
     /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
     /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
@@ -120,6 +121,11 @@ extension ReplicaMachine {
             guard now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly) else {
                 lanes.withdraw(account: next.account)
                 expire(ref, at: now)
+                continue
+            }
+            guard !isContradicted(request, in: ref.partition) else {
+                lanes.withdraw(account: next.account)
+                refuseContradicted(ref, at: now)
                 continue
             }
             if isCoolingDown(request, at: now) {

@@ -11,6 +11,7 @@ extension Process {
         case .readLedger(let partition, _):
             readings += 1
             ledgers[partition] = Reader(version: readings, position: 0)
+            world.judge.rereads(partition, by: owner)
             fetchLedger(partition, readings)
         case .readControl(let partition, let epoch):
             receive(after: 2 * world.latency()) { [self] in
@@ -51,7 +52,7 @@ extension Process {
                 return
             }
             var marks = PartitionMarks(
-                ledgerLow: 0, ledgerHigh: world.ledger[Int(partition)].high,
+                ledgerLow: world.ledger[Int(partition)].low, ledgerHigh: world.ledger[Int(partition)].high,
                 sourceLow: world.source[Int(partition)].low, sourceHigh: world.source[Int(partition)].high)
             if world.ledger[Int(partition)].stable < marks.ledgerHigh { world.count(.endBeforeMark) }
             #if DELIBERATE_FAULTS
@@ -93,9 +94,9 @@ extension Process {
             guard state != .dead, let reader = ledgers[partition], reader.version == version else { return }
             let log = world.ledger[Int(partition)]
             var records: [LedgerRecord] = []
-            var offset = reader.position
+            var offset = max(reader.position, log.low)
             while offset < log.stable, records.count < 5 {
-                if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset]) {
+                if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset], in: log) {
                     records.append(record)
                 }
                 offset += 1
@@ -110,7 +111,10 @@ extension Process {
 
     private func deliverLedger(_ partition: Int32, _ version: Int, _ records: [LedgerRecord], end: Int64?) {
         guard let reader = ledgers[partition], reader.version == version else { return }
-        for record in records { machine.ledger(partition: partition, record, at: moment) }
+        for record in records {
+            if case .late(let late) = record { world.judge.told(late, partition, to: owner) }
+            machine.ledger(partition: partition, record, at: moment)
+        }
         guard let end else {
             fetchLedger(partition, version)
             return

@@ -23,11 +23,17 @@ struct Setup {
     /// Times at which the source loses its oldest records, and the group its offsets.
     var retentions: Int
     var offsetLosses: Int
+    /// Times at which the ledger loses what is older than its retention.
+    var forgets: Int
     /// In thousand.
     var brokerFaults: Int
     var callFaults: Int
     var slowMessages: Int
     var oversized: Int
+    /// Answers of each operator to a dead letter.
+    var replays: Int
+    /// Markers of committed transactions that never come.
+    var markerLosses: Int
     /// Whether the second connection's API never answers anything useful.
     var isAccountDead: Bool
     /// The source has one partition more than the ledger.
@@ -35,6 +41,8 @@ struct Setup {
     var tokenLifetime: Int64
     var callDeadline: Int64
     var maximumAge: Int64
+    var ageMargin: Int64
+    var dedupWindow: Int64
     var windowRecords: Int
     var apiSkew: Int64
     var holdDeadline: Int64
@@ -70,16 +78,30 @@ struct Setup {
         callFaults = pick([0, 60, 200, 450])
         slowMessages = pick([0, 10, 60])
         oversized = pick([0, 0, 0, 150])
+        let isForgetful = number(1...5) == 1
+        forgets = isForgetful ? 4 : 0
+        // With neither records nor entries nothing can be known.
+        if isForgetful { (offsetLosses, retentions) = (0, 0) }
+        replays = pick([0, 0, 300, 600])
+        markerLosses = pick([0, 0, 0, 0, 25])
         isAccountDead = number(1...25) == 1
+        // What is replayed late would wait for the dead account beyond the end.
+        if isAccountDead { replays = 0 }
         isLedgerShort = number(1...25) == 1
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
+        ageMargin = isForgetful ? 4000 : 3_600_000
+        dedupWindow = isForgetful ? 25_000 : 604_800_000
+        if isForgetful && !isAccountDead { maximumAge = 15_000 }
         // A full window pauses its partition, for every account: P8 is about partitions that have room.
         windowRecords = isAccountDead ? 10_000 : pick([2, 4, 10_000])
         apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
         holdDeadline = pick([5000, 45_000])
     }
+
+    /// Of the ledger: a repeat at the end of the window may wait for its whole age.
+    var retention: Int64 { dedupWindow + maximumAge + ageMargin }
 
     func settings(owner: String) -> CoreSettings {
         var settings = CoreSettings(
@@ -89,7 +111,9 @@ struct Setup {
                     burst: 10, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
             }, sourcePartitions: partitions, owner: owner)
         settings.maximumAge = maximumAge
+        settings.ageMargin = ageMargin
         settings.windowRecords = windowRecords
+        settings.settledPartitions = Int32(partitions)
         settings.retryMaximum = 10_000
         settings.throttlePause = 5000
         settings.retryAfterMaximum = 15_000

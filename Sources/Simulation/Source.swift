@@ -31,7 +31,7 @@ extension World {
             if chance(60) { after(time) { self.writeMarker(partition, count: .sourceMarker) } }
             if chance(40) {
                 after(time) {
-                    self.source[partition].append(.hole)
+                    self.source[partition].append(.hole, at: self.now)
                     self.writeMarker(partition, count: .sourceAborted)
                 }
             }
@@ -40,7 +40,7 @@ extension World {
 
     private func writeMarker(_ partition: Int, count kind: Happening) {
         count(kind)
-        source[partition].append(.marker)
+        source[partition].append(.marker, at: now)
         for process in processes { process?.sourceChanged(Int32(partition)) }
     }
 
@@ -57,7 +57,8 @@ extension World {
         case 950...959: timestamp = -1
         case 960...979: data += #","expiresAt":"\#(Self.text(now + between(0, 30_000)))""#
         case 980...989: data += #","notBefore":"\#(Self.text(now + between(0, 20_000)))""#
-        case 990...999: timestamp = now - setup.maximumAge - 1000
+        case 990...995: timestamp = now - setup.maximumAge - 1000
+        case 996...999: timestamp = now - setup.maximumAge - setup.ageMargin - 5000
         default: break
         }
         if !(900...919).contains(dice) {
@@ -69,10 +70,18 @@ extension World {
             headers: [Header("content-type", "application/cloudevents+json")])
         let event = RequestDecoder().decode(record)
         if case .failure = event.content { count(.invalidRecord) }
-        judge.written(event)
-        story("source \(partition)@\(record.offset): \(judge.name(event.identity.key)) \(value ?? "null")")
-        source[partition].append(.source(event))
-        for process in processes { process?.sourceChanged(Int32(partition)) }
+        append(event)
+    }
+
+    /// A record of a producer, or of an operator, with what the world knows of the operator's answer.
+    func append(_ event: DecodedRecord, _ answer: Judge.Answer? = nil) {
+        let record = event.record
+        judge.written(event, answer)
+        story(
+            "source \(record.partition)@\(record.offset): \(judge.name(event.identity.key))"
+                + " \(record.value.map { String(decoding: $0, as: UTF8.self) } ?? "null")")
+        source[Int(record.partition)].append(.source(event), at: now)
+        for process in processes { process?.sourceChanged(record.partition) }
     }
 
     /// RFC 3339 of a time near the world's beginning, 2027-01-15T08:00:00Z.

@@ -22,6 +22,8 @@ extension World {
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
         times(setup.retentions) { self.retain() }
+        times(setup.forgets) { self.forget() }
+        for _ in 0..<setup.forgets { after(setup.trouble + between(0, setup.trouble)) { self.forget() } }
         times(setup.offsetLosses) { self.loseOffsets() }
     }
 
@@ -129,10 +131,24 @@ extension World {
 
     private func compact() {
         for partition in ledger.indices {
-            if ledger[partition].compact(isVisible: { self.isVisible($0) }) {
+            if compactLedger(partition) {
                 count(.ledgerCompacted)
                 story("ledger \(partition) is compacted")
             }
+        }
+    }
+
+    private func compactLedger(_ partition: Int) -> Bool {
+        let log = ledger[partition]
+        return ledger[partition].compact { self.isVisible($0, in: log) }
+    }
+
+    /// What is older than the ledger's retention is gone.
+    private func forget() {
+        for partition in ledger.indices where ledger[partition].forget(before: now - setup.retention) {
+            count(.ledgerForgotten)
+            judge.hasForgotten = true
+            story("ledger \(partition) begins at \(ledger[partition].low) now")
         }
     }
 

@@ -26,6 +26,11 @@ final class World {
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
     var instances = 0
+    // The operators.
+    var operatorsReadTo: Int64 = 0
+    var replaysLeft = 0
+    var replaysUnderWay = 0
+    var replayed: Set<UInt64> = []
     // The replicas.
     var processes: [Process?]
     var incarnations = 0
@@ -44,6 +49,7 @@ final class World {
         #endif
         self.setup = setup
         judge = Judge(setup: setup)
+        replaysLeft = setup.replays == 0 ? 0 : 8
         source = Array(repeating: Log(), count: setup.partitions)
         ledger = Array(repeating: Log(), count: max(1, setup.partitions - (setup.isLedgerShort ? 1 : 0)))
         producers = Array(repeating: ProducerState(), count: setup.replicas)
@@ -117,7 +123,7 @@ final class World {
 
     /// Whether nothing is left to happen: every record before the end of its partition, no call under way.
     private var isQuiet: Bool {
-        guard requestsUnderWay == 0 else { return false }
+        guard requestsUnderWay == 0, replaysUnderWay == 0 else { return false }
         for partition in source.indices where partition < ledger.count {
             guard group.committed[Int32(partition)] == source[partition].high || source[partition].high == 0,
                 group.pending[Int32(partition)] == nil
