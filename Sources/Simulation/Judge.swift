@@ -41,7 +41,7 @@ struct Judge {
     /// Answers 401 or 403 by identity.
     var refusals: [String: Int] = [:]
     private(set) var doubtful: Set<String> = []
-    private var intents: [IntentKey: Intent] = [:]
+    private(set) var intents: [IntentKey: Intent] = [:]
     /// The last attempt of each identity that was committed, and the last late answer.
     private var lastAttempt: [String: Attempt] = [:]
     private var lates: [String: (attempt: Attempt, at: Int64)] = [:]
@@ -52,6 +52,8 @@ struct Judge {
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
+    /// Holds of which operators were told that they are in force.
+    var inForce: Set<HoldScope> = []
     /// Whether a ledger has lost entries to its retention.
     var hasForgotten = false
     /// Findings that were not true, by identity and generation.

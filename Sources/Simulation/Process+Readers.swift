@@ -14,9 +14,7 @@ extension Process {
             world.judge.rereads(partition, by: owner)
             fetchLedger(partition, readings)
         case .readControl(let partition, let epoch):
-            receive(after: 2 * world.latency()) { [self] in
-                machine.controlRead(partition: partition, epoch: epoch, at: moment)
-            }
+            readControl(partition, epoch)
         case .start(let partition, let offset):
             world.story("\(self) owns \(partition) and reads it from \(offset)")
             readings += 1

@@ -23,6 +23,11 @@ struct Setup {
     /// Times at which the source loses its oldest records, and the group its offsets.
     var retentions: Int
     var offsetLosses: Int
+    /// Times at which an operator holds something for a while.
+    var holds: Int
+    var leaseDuration: Int64
+    /// How far a replica's clock is off at most.
+    var skew: Int64
     /// Times at which the ledger loses what is older than its retention.
     var forgets: Int
     /// In thousand.
@@ -82,6 +87,9 @@ struct Setup {
         forgets = isForgetful ? 4 : 0
         // With neither records nor entries nothing can be known.
         if isForgetful { (offsetLosses, retentions) = (0, 0) }
+        leaseDuration = pick([0, 6000, 15_000])
+        holds = leaseDuration > 0 ? pick([0, 1, 3]) : 0
+        skew = leaseDuration > 0 ? ControlBoard.margin * 9 / 10 : Setup.maximumSkew
         replays = pick([0, 0, 300, 600])
         markerLosses = pick([0, 0, 0, 0, 25])
         isAccountDead = number(1...25) == 1
@@ -112,6 +120,8 @@ struct Setup {
             }, sourcePartitions: partitions, owner: owner)
         settings.maximumAge = maximumAge
         settings.ageMargin = ageMargin
+        settings.leaseDuration = leaseDuration
+        settings.confirmInterval = leaseDuration / 3
         settings.windowRecords = windowRecords
         settings.settledPartitions = Int32(partitions)
         settings.retryMaximum = 10_000

@@ -108,6 +108,7 @@ extension World {
                 transaction.touch(.results)
                 results.append(.result(result), transaction: transaction.id, at: now)
             }
+            if case .attempting = write.entry.state, write.entry.generation > 0 { count(.ruleL9TakenUp) }
             judge.wrote(write, transaction: transaction.id, owner: owner)
             if case .released(let number, .notSent) = write.entry.state,
                 !judge.wasCalled(write.key, number: number, owner: owner)

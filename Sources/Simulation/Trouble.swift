@@ -22,6 +22,7 @@ extension World {
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
         times(setup.retentions) { self.retain() }
+        times(setup.holds) { self.hold() }
         times(setup.forgets) { self.forget() }
         for _ in 0..<setup.forgets { after(setup.trouble + between(0, setup.trouble)) { self.forget() } }
         times(setup.offsetLosses) { self.loseOffsets() }
@@ -32,7 +33,7 @@ extension World {
     func startProcess(_ slot: Int) {
         guard processes[slot] == nil else { return }
         incarnations += 1
-        let skew = isCalm ? 0 : between(-Setup.maximumSkew, Setup.maximumSkew)
+        let skew = isCalm ? 0 : between(-setup.skew, setup.skew)
         if skew != 0 { count(.clockSkewed) }
         let process = Process(world: self, slot: slot, incarnation: incarnations, skew: skew)
         processes[slot] = process
@@ -178,6 +179,7 @@ extension World {
         isCalm = true
         apiTrouble = nil
         story("calm")
+        for order in holds { letGo(order) }
         for slot in processes.indices {
             guard let process = processes[slot] else {
                 startProcess(slot)

@@ -1,4 +1,5 @@
 internal import BridgeCore
+internal import Records
 
 /// Everything outside the replicas' machines, and the replicas: one history. Nothing here happens by itself; every
 /// delay, order and fault is drawn from the history's seed.
@@ -18,6 +19,7 @@ final class World {
     // The broker.
     var source: [Log]
     var ledger: [Log]
+    var control: [Record] = []
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
@@ -30,6 +32,7 @@ final class World {
     var operatorsReadTo: Int64 = 0
     var replaysLeft = 0
     var replaysUnderWay = 0
+    var holds: [HoldOrder] = []
     var replayed: Set<UInt64> = []
     // The replicas.
     var processes: [Process?]
