@@ -21,7 +21,9 @@ extension ReplicaMachine {
             {
                 continue
             }
-            plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
+            plan.offsets[write.partition] =
+                isBroken(.watermarkTooEarly)
+                ? partitions[write.partition]?.position : partitions[write.partition]?.watermark(with: plan.id)
         }
         for number in numbers where plan.offsets[number] == nil {
             guard let partition = partitions[number], partition.isOwned || partition.isDraining,

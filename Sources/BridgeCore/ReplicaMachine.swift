@@ -184,7 +184,8 @@ package struct ReplicaMachine: ~Copyable {
     }
 
     mutating func shareBudgets(at now: Moment) {
-        let share = Double(partitions.count) / Double(max(1, settings.sourcePartitions))
+        var share = Double(partitions.count) / Double(max(1, settings.sourcePartitions))
+        if isBroken(.budgetIsNotShared) { share = 1 }
         for account in lanes.accounts.indices {
             lanes.accounts[account].budget.setShare(min(1, share), at: now.monotonic)
         }

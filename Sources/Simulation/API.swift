@@ -82,7 +82,7 @@ extension Process {
                 world.stallReader(of: reader)
             }
         }
-        let delay = world.latency()
+        let delay = world.trouble(100) ? world.between(20_000, 90_000) : world.latency()
         if delay > 100 {
             world.count(.lateWriteDelayed)
             world.judge.ambiguous(key: late.answer.identityKey)

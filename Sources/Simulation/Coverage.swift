@@ -11,6 +11,7 @@ package enum Happening: Int, CaseIterable, Sendable {
     case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, ledgerReaderStalled, offsetsLost,
         sourceMarker, sourceAborted
     case ledgerForgotten, markersLost, hungCommitted, hungUndone, settled, settlingFailed
+    case partitionsAdded, ledgerGrownLater, sourceMadeAnew, sourceFoundAnew, clockSet, budgetShared
     case holdOfAll, holdOfAccount, holdOfStream, holdOfCampaign, holdConfirmed, holdByExpiredLease, holdResumed,
         confirmationWritten, confirmationFailed, confirmationDoubtful
     case replayed, replayedTwice, replayOfWrongGeneration, replayOfWrongNonce, replayWithoutFinding, replayOfForgotten,

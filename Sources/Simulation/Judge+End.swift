@@ -91,7 +91,7 @@ extension Judge {
         let found = results(world)
         for partition in written.indices where partition < world.ledger.count {
             let high = world.source[partition].high
-            let committed = world.group.committed[Int32(partition)] ?? 0
+            let committed = world.committed(partition)
             if committed != high { violation("P2", "partition \(partition) stands at \(committed) of \(high)") }
             for (_, records) in identities(of: partition, world) {
                 guard let (first, result) = leader(of: records, found, world) else { continue }
@@ -121,6 +121,12 @@ extension Judge {
                 if !hasForgotten { violation("P2", "the repeat \(text(record)) has a result") }
                 closeFirst(record, result, world)
             }
+            return
+        }
+        if hasForgotten, let result {
+            if case .deadLetter(.identityConflict, _, _) = result.outcome { return }
+            // The other event may be forgotten.
+            closeFirst(record, result, world)
             return
         }
         guard case .deadLetter(let reason, _, _)? = result?.outcome else {
@@ -156,7 +162,7 @@ extension Judge {
     /// Which promise a dead letter breaks that nothing in the world justifies.
     private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
         switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) ? nil : "P3"
+        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) ? nil : "P3"
         case .expired, .expiredOutsideWindow:
             world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
         case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"
@@ -165,7 +171,7 @@ extension Judge {
                 ? nil : "P4"
         case .unusableTime: (record.event.record.timestamp ?? -1) < 0 ? nil : "P4"
         case .unknownStream, .accountMismatch: setup.isPlain(record.event) ? "P4" : nil
-        case .identityConflict: "P2"
+        case .identityConflict: hasForgotten ? nil : "P2"
         default:
             if case .failure(let fault) = record.event.content, fault.reason == reason { nil } else { "P4" }
         }

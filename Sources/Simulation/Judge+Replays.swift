@@ -27,7 +27,9 @@ extension Judge {
     /// Whether a record's event was started in this generation, or in an earlier one without a person denying it.
     func isStarted(_ record: Written, _ generation: Int32) -> Bool {
         (started[record.identity] ?? []).contains { start in
-            start.generation == generation
+            // An event that is sent again after the window is another one.
+            if hasForgotten && record.base >= start.at + setup.dedupWindow { return false }
+            return start.generation == generation
                 || (start.generation < generation && falseFindings[record.identity] == nil && !hasForgotten)
         }
     }

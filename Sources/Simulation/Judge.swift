@@ -52,6 +52,8 @@ struct Judge {
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
+    /// When each account was called, where its budget is small.
+    var callTimes: [Int: [Int64]] = [:]
     /// Holds of which operators were told that they are in force.
     var inForce: Set<HoldScope> = []
     /// Whether a ledger has lost entries to its retention.
@@ -68,6 +70,20 @@ struct Judge {
     init(setup: Setup) {
         self.setup = setup
         written = Array(repeating: [], count: setup.partitions)
+    }
+
+    mutating func grow() { written.append([]) }
+
+    /// The budget of an account is the whole group's, whoever calls.
+    mutating func spent(_ account: Int, _ world: World) {
+        guard setup.rate == Setup.smallRate else { return }
+        let times = (callTimes[account] ?? []) + [world.now]
+        callTimes[account] = times
+        if times.count == 20 { world.count(.budgetShared) }
+        let lately = times.filter { $0 > world.now - 120_000 }.count
+        // What a replica starts with, and what moves with the partitions.
+        let most = 2 * setup.rate + 3 * setup.replicas
+        if lately > most { violation("P4", "account \(account) was called \(lately) times in two minutes") }
     }
 
     mutating func violation(_ promise: String, _ text: String) { violations.append("\(promise): \(text)") }
@@ -189,13 +205,17 @@ struct Judge {
             entered[place] = state
             if case .attempting(let attempt) = state { lastAttempt[identity] = attempt }
         }
-        var seen: Set<[Int64]> = []
+        var seen: [[Int64]: Int64] = [:]
         for item in world.results.items {
             guard case .result(let result) = item.content, world.isVisible(item, in: world.results),
                 !undone.contains(KeyHash(result.entryKey, key: .fixed).hex)
             else { continue }
             let place = [Int64(result.event.record.partition), result.event.record.offset]
-            if !seen.insert(place).inserted { violation("P2", "two results of \(place[0])@\(place[1])") }
+            // A record that is read again after the ledger's retention ends again.
+            if let first = seen[place], !hasForgotten || item.at < first + setup.retention {
+                violation("P2", "two results of \(place[0])@\(place[1])")
+            }
+            seen[place] = item.at
         }
     }
 

@@ -43,7 +43,7 @@ extension World {
         if isOmitted { count(.replayOfOmitted) }
         let isStarted = !(judge.started[identity] ?? []).isEmpty
         if chance(answer.needsFinding || judge.hasForgotten ? 900 : 50) {
-            let isTrue = chance(800)
+            let isTrue = chance(judge.hasLateStart(identity) ? 500 : 800)
             count(isTrue ? .findingTrue : .findingFalse)
             // Of what was left out there is nothing that could be called.
             if isStarted == isTrue || (isOmitted && chance(900)) {
@@ -89,6 +89,14 @@ extension World {
 
     /// The original record again, to its partition, with the headers of a replay.
     private func write(_ replay: Replay, _ answer: Judge.Answer, of result: ResultWrite, by person: String) {
+        guard missing.isEmpty else {
+            replaysUnderWay += 1
+            after(1000) {
+                self.replaysUnderWay -= 1
+                self.write(replay, answer, of: result, by: person)
+            }
+            return
+        }
         let old = result.event.record
         let isOmitted = result.shortening != .none || old.topic.isEmpty
         typealias Name = Replay.HeaderName

@@ -46,6 +46,7 @@ extension Process {
                 world.count(.partitionWithoutLedger)
                 receive(after: world.latency()) {
                     self.machine.takeOverFailed(partition: partition, epoch: epoch, "no ledger partition")
+                    self.waitForLedger(partition, epoch)
                 }
                 return
             }
@@ -145,6 +146,12 @@ extension Process {
         world.after(world.latency()) { [self] in
             guard state != .dead, let reader = sources[partition], reader.version == version else { return }
             let log = world.source[Int(partition)]
+            guard reader.position <= log.high else {
+                receive(after: world.between(1, 3000)) {
+                    if self.sources[partition]?.version == version { self.sourceIsAnother(partition) }
+                }
+                return
+            }
             var events: [DecodedRecord] = []
             var offset = max(reader.position, log.low)
             while offset < log.high, events.count < 3 {

@@ -8,7 +8,7 @@ final class Process: CustomStringConvertible {
     let world: World
     let slot: Int
     let owner: String
-    private let skew: Int64
+    var skew: Int64
     private let startedAt: Int64
     var machine: ReplicaMachine
     var state = State.running
@@ -163,6 +163,7 @@ final class Process: CustomStringConvertible {
         let now = moment
         for call in machine.nextCalls(at: now) {
             world.judge.called(call, by: owner, at: now, world)
+            world.judge.spent(call.connection, world)
             if let place = world.judge.place(of: call) { world.judge.acts(owner, on: place, "calls") }
             if lostIntents.remove(call.attempt) != nil { world.count(.ruleL6OwnIntentCalled) }
             world.story("\(self) calls \(name(call)), attempt \(call.attempt.number)")

@@ -23,6 +23,12 @@ struct Setup {
     /// Times at which the source loses its oldest records, and the group its offsets.
     var retentions: Int
     var offsetLosses: Int
+    var remakes: Int
+    var clockSteps: Int
+    /// When the source gets one partition more; 0: never.
+    var growsAt: Int64
+    /// Calls a minute of each account.
+    var rate: Int
     /// Times at which an operator holds something for a while.
     var holds: Int
     var leaseDuration: Int64
@@ -87,6 +93,11 @@ struct Setup {
         forgets = isForgetful ? 4 : 0
         // With neither records nor entries nothing can be known.
         if isForgetful { (offsetLosses, retentions) = (0, 0) }
+        isLedgerShort = number(1...25) == 1
+        growsAt = number(1...6) == 1 && !isLedgerShort ? time(3000...trouble / 2) : 0
+        remakes = number(1...20) == 1 ? 1 : 0
+        clockSteps = pick([0, 0, 0, 2])
+        rate = 600
         leaseDuration = pick([0, 6000, 15_000])
         holds = leaseDuration > 0 ? pick([0, 1, 3]) : 0
         skew = leaseDuration > 0 ? ControlBoard.margin * 9 / 10 : Setup.maximumSkew
@@ -95,7 +106,6 @@ struct Setup {
         isAccountDead = number(1...25) == 1
         // What is replayed late would wait for the dead account beyond the end.
         if isAccountDead { replays = 0 }
-        isLedgerShort = number(1...25) == 1
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
@@ -106,7 +116,19 @@ struct Setup {
         windowRecords = isAccountDead ? 10_000 : pick([2, 4, 10_000])
         apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
         holdDeadline = pick([5000, 45_000])
+        if number(1...60) == 1 { makeBusy() }
     }
+
+    /// Many events, a small budget, three replicas that live on: whether they share it.
+    private mutating func makeBusy() {
+        (partitions, replicas, records, rate) = (3, 3, 60, Setup.smallRate)
+        (crashes, stops, cuts, stepCrash, terminations, rebalances) = (0, 0, 0, 0, 0, 0)
+        (growsAt, remakes, offsetLosses, retentions, forgets, markerLosses) = (0, 0, 0, 0, 0, 0)
+        (isAccountDead, isLedgerShort, windowRecords) = (false, false, 10_000)
+        (maximumAge, ageMargin, dedupWindow, trouble) = (3_600_000, 3_600_000, 604_800_000, 60_000)
+    }
+
+    static let smallRate = 6
 
     /// Of the ledger: a repeat at the end of the window may wait for its whole age.
     var retention: Int64 { dedupWindow + maximumAge + ageMargin }
@@ -115,8 +137,8 @@ struct Setup {
         var settings = CoreSettings(
             connections: ["one", "two"].map { name in
                 CoreSettings.Connection(
-                    name: name, streams: ["st-\(name)"], accountID: "account-\(name)", requestsPerMinute: 600,
-                    burst: 10, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
+                    name: name, streams: ["st-\(name)"], accountID: "account-\(name)", requestsPerMinute: rate,
+                    burst: rate == 600 ? 10 : 1, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
             }, sourcePartitions: partitions, owner: owner)
         settings.maximumAge = maximumAge
         settings.ageMargin = ageMargin

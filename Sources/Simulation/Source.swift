@@ -14,8 +14,9 @@ extension World {
     func writeSource() {
         var known: [Int: [Draft]] = [:]
         for number in 0..<setup.records {
-            let partition = Int(between(0, Int64(setup.partitions - 1)))
+            var partition = Int(between(0, Int64(setup.partitions - 1)))
             let time = chance(300) ? between(0, 2000) : between(0, setup.trouble * 8 / 10)
+            if setup.growsAt > 0 && time > setup.growsAt && chance(400) { partition = setup.partitions }
             let stream = chance(300) ? "st-two" : "st-one"
             let campaign = chance(60) ? "cd-bad" : "cd-\(between(1, 4))"
             var draft = Draft(id: "e\(number)", campaign: campaign, stream: stream)
@@ -31,6 +32,7 @@ extension World {
             if chance(60) { after(time) { self.writeMarker(partition, count: .sourceMarker) } }
             if chance(40) {
                 after(time) {
+                    guard self.missing.isEmpty else { return }
                     self.source[partition].append(.hole, at: self.now)
                     self.writeMarker(partition, count: .sourceAborted)
                 }
@@ -39,12 +41,17 @@ extension World {
     }
 
     private func writeMarker(_ partition: Int, count kind: Happening) {
+        guard missing.isEmpty else { return }
         count(kind)
         source[partition].append(.marker, at: now)
         for process in processes { process?.sourceChanged(Int32(partition)) }
     }
 
     private func writeRecord(_ draft: Draft, _ partition: Int, _ dice: Int64) {
+        guard missing.isEmpty else {
+            after(1000) { self.writeRecord(draft, partition, dice) }
+            return
+        }
         var data = #""streamId":"\#(draft.stream)","campaignId":"\#(draft.campaign)""#
         var timestamp: Int64? = now
         var value: String?

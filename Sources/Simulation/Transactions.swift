@@ -14,6 +14,8 @@ final class Transaction {
     var offsets: [Int32: Int64] = [:]
     private(set) var unresolved = 0
     var waiters: [() -> Void] = []
+    /// A fault upon a fault is not tried: that the markers of what mends lost markers are lost too.
+    var isSettling = false
 
     init(id: Int, slot: Int, epoch: Int) {
         self.id = id
@@ -120,6 +122,7 @@ extension World {
 
     /// A mark in each ledger partition. One that is not there ends the transaction.
     func settle(_ partitions: Int32, in transaction: Transaction) -> Bool {
+        transaction.isSettling = true
         for partition in 0..<min(Int(partitions), ledger.count) {
             transaction.touch(.ledger(partition))
             ledger[partition].append(.hole, transaction: transaction.id, at: now)
@@ -154,7 +157,7 @@ extension World {
             return
         }
         for place in transaction.places {
-            if commit, place != .results, trouble(setup.markerLosses) {
+            if commit, place != .results, !transaction.isSettling, trouble(setup.markerLosses) {
                 // KAFKA-20734: the coordinator takes the transaction for ended, the partition never hears of it.
                 count(.markersLost)
                 story("transaction \(transaction.id) is committed, and its marker for \(place) is lost")
@@ -197,6 +200,12 @@ extension World {
     /// A marker ends whatever its producer has open in a partition.
     private func isHung(_ id: Int, endedBy later: Transaction) -> Bool {
         id < later.id && transactions[id].slot == later.slot && transactions[id].isOver
+    }
+
+    /// The group's offset, with what is committed and has lost its marker: it counts as soon as anyone asks for it.
+    func committed(_ partition: Int) -> Int64 {
+        let hung = (group.pending[Int32(partition)] ?? [:]).filter { transactions[$0.key].state == .committed }
+        return max(group.committed[Int32(partition)] ?? 0, hung.values.max() ?? 0)
     }
 
     private func committed(_ offset: Int64, of partition: Int32) {

@@ -22,6 +22,9 @@ extension World {
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
         times(setup.retentions) { self.retain() }
+        times(setup.remakes) { self.remakeSource() }
+        times(setup.clockSteps) { self.setClock(self.anySlot()) }
+        if setup.growsAt > 0 { after(setup.growsAt) { self.grow() } }
         times(setup.holds) { self.hold() }
         times(setup.forgets) { self.forget() }
         for _ in 0..<setup.forgets { after(setup.trouble + between(0, setup.trouble)) { self.forget() } }
@@ -180,6 +183,7 @@ extension World {
         apiTrouble = nil
         story("calm")
         for order in holds { letGo(order) }
+        restoreSource()
         for slot in processes.indices {
             guard let process = processes[slot] else {
                 startProcess(slot)

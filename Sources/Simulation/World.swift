@@ -20,6 +20,8 @@ final class World {
     var source: [Log]
     var ledger: [Log]
     var control: [Record] = []
+    /// The source's partitions while another topic has their name.
+    var missing: [Int: Log] = [:]
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
@@ -126,11 +128,9 @@ final class World {
 
     /// Whether nothing is left to happen: every record before the end of its partition, no call under way.
     private var isQuiet: Bool {
-        guard requestsUnderWay == 0, replaysUnderWay == 0 else { return false }
+        guard requestsUnderWay == 0, replaysUnderWay == 0, missing.isEmpty else { return false }
         for partition in source.indices where partition < ledger.count {
-            guard group.committed[Int32(partition)] == source[partition].high || source[partition].high == 0,
-                group.pending[Int32(partition)] == nil
-            else { return false }
+            guard committed(partition) == source[partition].high else { return false }
         }
         return judge.hasAllOutcomes(self)
     }
