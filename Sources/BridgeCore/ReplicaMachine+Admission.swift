@@ -161,6 +161,8 @@ extension ReplicaMachine {
             return
         }
         insert(request, ref)
+        // Whoever replays this dead letter must find it finished.
+        partitions[ref.partition]?.leaders[request.entryHash] = ref.offset
         deadLetter(ref, reason, message)
     }
 

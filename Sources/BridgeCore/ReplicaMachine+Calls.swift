@@ -56,9 +56,11 @@ extension ReplicaMachine {
     package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ told: AttemptReport, at now: Moment) {
         guard var hand = inHand[hash], hand.attempt == attempt, hand.report == nil else { return }
         callsInFlight -= 1
+        learnClock(told.serverTime, duration: told.duration.milliseconds, account: hand.account, at: now)
         var report = told
         if case .refused(let refusal) = told.result, refusal.kind == .credentials,
             now.wall + settings.connections[hand.account].clockLeeway >= attempt.tokenExpiry * 1000
+                || knowledge[hand.account].isClockOff
         {
             // By the API's clock the token may have expired on its way: that says nothing of the credentials, and must
             // not count towards a rejection (P4).
@@ -67,7 +69,6 @@ extension ReplicaMachine {
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
-        learnClock(report.serverTime, duration: report.duration.milliseconds, account: hand.account, at: now)
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {

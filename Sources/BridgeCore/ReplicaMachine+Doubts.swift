@@ -24,11 +24,20 @@ extension ReplicaMachine {
     /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
     private static let tailTime: Int64 = 20_000
 
-    mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
-        if case .tailing(let mark) = old.step, partitions[ref.partition]?.ledgerEnd ?? mark < mark {
-            settle()
-            timers.add(ref, at: now.monotonic + Self.tailTime)
+    mutating func settleSlowTails(at now: Moment) {
+        for number in numbers {
+            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
+            let isTailing = partitions[number]?.deciding.contains { offset in
+                guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
+                if case .tailing = doubt.step { return true }
+                return false
+            }
+            partitions[number]?.tailingSince = isTailing == true ? now.monotonic : nil
+            if isTailing == true { settle() }
         }
+    }
+
+    mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
         guard case .lease = old.step else { return }
         guard now.wall >= old.untilWall, now.monotonic >= old.untilMonotonic else {
             let rest = max(old.untilWall - now.wall, old.untilMonotonic - now.monotonic)
@@ -67,8 +76,8 @@ extension ReplicaMachine {
             guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .asked else { continue }
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
-            timers.add(RequestRef(partition: number, epoch: epoch, offset: offset), at: now.monotonic + Self.tailTime)
         }
+        if high != nil, partition.tailingSince == nil { partitions[number]?.tailingSince = now.monotonic }
         decideDoubts(partition: number, at: now)
     }
 
