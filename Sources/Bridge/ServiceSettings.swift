@@ -39,7 +39,7 @@ extension BridgeSettings {
         core.readBackInterval = doubt.readBackInterval.milliseconds
         core.readBackTimeout = doubt.readBackTimeout.milliseconds
         core.campaignCoolDown = calls.campaignCoolDown.milliseconds
-        core.window = ledger.dedupWindow.milliseconds
+        core.ageMargin = source.ageMargin.milliseconds
         core.maximumAge = source.maximumAge.milliseconds
         core.maximumFutureTime = source.maximumFutureTime.milliseconds
         core.windowRecords = source.windowRecords

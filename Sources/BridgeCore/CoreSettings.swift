@@ -45,8 +45,8 @@ package struct CoreSettings: Sendable {
     package var owner: String
     /// An event is never called later than this after its record's time (P6).
     package var maximumAge: Int64 = 86_400_000
-    /// A start of an event older than this may have left the ledger.
-    package var window: Int64 = 604_800_000
+    /// How much longer than its window and the maximum age the ledger keeps its entries.
+    package var ageMargin: Int64 = 3_600_000
     /// Record times later than this ahead of our clock are no times.
     package var maximumFutureTime: Int64 = 3_600_000
     /// A partition with so many unfinished records, or a replica with so many bytes of them, is paused.

@@ -29,8 +29,8 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead
     // The promises themselves.
     case callBeforeCommit, leaseIsNotWaitedFor, unknownIsTriedAgain, ledgerReadToFirstEnd, ledgerReadToStableEnd,
-        throttledIsRejected
-    case oneAccountStopsAll
+        throttledIsRejected, watermarkTooEarly
+    case oneAccountStopsAll, budgetIsNotShared, nothingIsSettled
 }
 
 extension ReplicaMachine {

@@ -41,6 +41,8 @@ struct Partition {
     var followers: [KeyHash: [Int64]] = [:]
     /// Offsets of requests whose doubt is past its lease.
     var deciding: Set<Int64> = []
+    /// Since when a doubt waits for the ledger's tail, or has waited.
+    var tailingSince: Int64?
     var isPaused = false
     /// Suppressed records and moved positions may have moved the watermark.
     var mayHaveMoved = false

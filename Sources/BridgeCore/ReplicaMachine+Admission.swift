@@ -63,7 +63,7 @@ extension ReplicaMachine {
         let known = note(request)
         // The partition itself is not taken out: changing it would copy its whole window for each record.
         if let leader = partitions[ref.partition]?.leaders[request.hash], !isBroken(.repeatsGoBesideTheirLeader) {
-            if partitions[ref.partition]?.requests[leader]?.scope == request.scope {
+            if isSameEvent(request, scope: partitions[ref.partition]?.requests[leader]?.scope ?? 0) {
                 // L10: the lowest unfinished record of an identity leads, the others wait.
                 request.phase = .follower
                 insert(request, ref)
@@ -81,7 +81,7 @@ extension ReplicaMachine {
                 return
             }
             // The event that this one was in conflict with may be gone from the source, without an entry of its own.
-            if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, conflictIsDone(request, ref) {
+            if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, isDoneUnderOwnPlace(request) {
                 notes.append(.alreadyFinished(known))
                 moved(ref.partition, at: now)
                 return
@@ -91,7 +91,7 @@ extension ReplicaMachine {
             enter(ref, at: now)
             return
         }
-        guard entry.scope == request.scope || (entry.scope == 0 && request.generation > 0) else {
+        guard isSameEvent(request, scope: entry.scope) || (entry.scope == 0 && entry.isStarted) else {
             conflict(&request, ref, at: now)
             return
         }
@@ -128,6 +128,12 @@ extension ReplicaMachine {
         }
     }
 
+    /// Whether a record of an identity asks for the call that the identity stands for. A dead letter of an invalid record
+    /// names none, nor does a replay whose record was too large for its dead letter.
+    private func isSameEvent(_ request: Request, scope: UInt64) -> Bool {
+        request.scope == scope || (request.generation > 0 && (scope == 0 || request.scope == 0))
+    }
+
     /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is
     /// the other event's (L10).
     private mutating func conflict(_ request: inout Request, _ ref: RequestRef, at now: Moment) {
@@ -144,23 +150,27 @@ extension ReplicaMachine {
     mutating func endUnderOwnPlace(
         _ request: inout Request, _ ref: RequestRef, _ reason: DeadLetterReason, _ message: String, at now: Moment
     ) {
+        let isDone = isDoneUnderOwnPlace(request)
         let place = EventIdentity.position(of: request.event.record)
         request.entryKey = place.key
         request.entryHash = KeyHash(place.key, key: hashKey)
         request.generation = 0
-        let isDone = partitions[ref.partition]?.index[request.entryHash]?.isTerminal ?? false
         if isDone || isBroken(.conflictIsSuppressed) {
             notes.append(.alreadyFinished(note(request)))
             moved(ref.partition, at: now)
             return
         }
         insert(request, ref)
+        // Whoever replays this dead letter must find it finished.
+        partitions[ref.partition]?.leaders[request.entryHash] = ref.offset
         deadLetter(ref, reason, message)
     }
 
-    private func conflictIsDone(_ request: Request, _ ref: RequestRef) -> Bool {
+    /// Whether the record has its dead letter under its own place. A replay of that one may be under way there.
+    func isDoneUnderOwnPlace(_ request: Request) -> Bool {
         let place = EventIdentity.position(of: request.event.record)
-        return partitions[ref.partition]?.index[KeyHash(place.key, key: hashKey)]?.isTerminal ?? false
+        let entry = partitions[request.event.record.partition]?.index[KeyHash(place.key, key: hashKey)]
+        return entry.map { $0.isTerminal || $0.generation > 0 } ?? false
     }
 
     mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {
@@ -179,20 +189,21 @@ extension ReplicaMachine {
             return
         case .success(let value): content = value
         }
+        guard request.expiry != .min else {
+            deadLetter(ref, .unusableTime, "the record's time stamp is missing, before 2000 or far in the future")
+            return
+        }
+        // First: what may be replayed without a question must not be older than the ledger remembers.
+        guard now.wall < request.expiry else {
+            expire(ref, at: now)
+            return
+        }
         guard let account = request.account else {
             deadLetter(ref, .unknownStream, "no connection is configured for the event's streamId")
             return
         }
         if let named = content.accountID, named != settings.connections[account].accountID {
             deadLetter(ref, .accountMismatch, "the event's accountId is not the account of its stream's connection")
-            return
-        }
-        guard request.expiry != .min else {
-            deadLetter(ref, .unusableTime, "the record's time stamp is missing, before 2000 or far in the future")
-            return
-        }
-        guard now.wall < request.expiry else {
-            expire(ref, at: now)
             return
         }
         if let notBefore = content.notBefore, notBefore > now.wall {
@@ -205,8 +216,10 @@ extension ReplicaMachine {
             ref, account: account, scope: request.scope, stream: request.stream, first: request.attempts > 0)
     }
 
+    /// The ledger keeps entries for the window, the maximum age and the margin. So a start that it has forgotten may lie
+    /// within the window before this event, where the event is older than the latter two together.
     mutating func expire(_ ref: RequestRef, at now: Moment) {
-        if let time = request(ref)?.event.record.timestamp, time < now.wall - settings.window {
+        if let time = request(ref)?.event.record.timestamp, time < now.wall - settings.maximumAge - settings.ageMargin {
             deadLetter(
                 ref, .expiredOutsideWindow,
                 "the event is older than the ledger's window: a start of the same identity may be forgotten")

@@ -6,7 +6,8 @@ extension ReplicaMachine {
         fireTimers(at: now)
         var calls: [CallOrder] = []
         // P7: whoever cannot say that it knows the holds begins nothing.
-        while hasLease(at: now), callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
+        let mayBegin = hasLease(at: now)
+        while callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
             guard let request = request(ref), case .ready(let attempt) = request.phase,
                 let account = request.account, case .success(let content) = request.event.content
             else { continue }
@@ -15,8 +16,8 @@ extension ReplicaMachine {
             // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
             guard now.wall < attempt.tokenExpiry * 1000,
-                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining, !isHeld(request),
-                partitions[ref.partition]?.isOwned == true
+                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining, mayBegin,
+                !isHeld(request), partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
                 release(ref, attempt, .notSent, delay: isBusy ? settings.retryInitial : 0)
@@ -55,9 +56,11 @@ extension ReplicaMachine {
     package mutating func callEnded(_ hash: KeyHash, _ attempt: Attempt, _ told: AttemptReport, at now: Moment) {
         guard var hand = inHand[hash], hand.attempt == attempt, hand.report == nil else { return }
         callsInFlight -= 1
+        learnClock(told.serverTime, duration: told.duration.milliseconds, account: hand.account, at: now)
         var report = told
         if case .refused(let refusal) = told.result, refusal.kind == .credentials,
             now.wall + settings.connections[hand.account].clockLeeway >= attempt.tokenExpiry * 1000
+                || knowledge[hand.account].isClockOff
         {
             // By the API's clock the token may have expired on its way: that says nothing of the credentials, and must
             // not count towards a rejection (P4).
@@ -66,7 +69,6 @@ extension ReplicaMachine {
         hand.report = report
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
-        learnClock(report.serverTime, duration: report.duration.milliseconds, account: hand.account, at: now)
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
         learn(report, account: hand.account, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {

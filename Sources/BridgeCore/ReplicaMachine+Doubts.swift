@@ -21,6 +21,22 @@ extension ReplicaMachine {
         notes.append(.inDoubt(note(request), cause: cause, decidedAt: doubt.untilMonotonic))
     }
 
+    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
+    private static let tailTime: Int64 = 20_000
+
+    mutating func settleSlowTails(at now: Moment) {
+        for number in numbers {
+            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
+            let isTailing = partitions[number]?.deciding.contains { offset in
+                guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
+                if case .tailing = doubt.step { return true }
+                return false
+            }
+            partitions[number]?.tailingSince = isTailing == true ? now.monotonic : nil
+            if isTailing == true { settle() }
+        }
+    }
+
     mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
         guard case .lease = old.step else { return }
         guard now.wall >= old.untilWall, now.monotonic >= old.untilMonotonic else {
@@ -61,6 +77,7 @@ extension ReplicaMachine {
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
         }
+        if high != nil, partition.tailingSince == nil { partitions[number]?.tailingSince = now.monotonic }
         decideDoubts(partition: number, at: now)
     }
 

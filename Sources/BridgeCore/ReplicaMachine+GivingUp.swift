@@ -6,6 +6,8 @@ extension ReplicaMachine {
         guard partitions[number] != nil else { return }
         clear(number, isLost: true)
         partitions[number] = nil
+        // The next owner, which may be this process again, waits for what a broker left open of ours.
+        settle()
         steps.append(.stop(partition: number))
         notes.append(.partition(number, .lost))
     }

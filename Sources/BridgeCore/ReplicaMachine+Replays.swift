@@ -6,6 +6,12 @@ extension ReplicaMachine {
         _ new: Request, _ ref: RequestRef, answering entry: LedgerEntry?, at now: Moment
     ) {
         var request = new
+        // It was refused once: what has changed since changes nothing for it.
+        if isDoneUnderOwnPlace(request) {
+            notes.append(.alreadyFinished(note(request)))
+            moved(ref.partition, at: now)
+            return
+        }
         if let entry, !entry.isTerminal {
             // An attempt of the generation below whose record is gone has nobody to end it but this.
             adoptOrphans(ref.partition, at: now)
@@ -18,6 +24,8 @@ extension ReplicaMachine {
             endUnderOwnPlace(&request, ref, .replayRefused, objection, at: now)
             return
         }
+        // The event may have been too large for its dead letter: what it was is known by its entry only.
+        if request.scope == 0, let entry { request.scope = entry.scope }
         insert(request, ref, leads: true)
         notes.append(.admitted(note(request), isPosition: request.event.identity.kind == .position))
         if case .started(let instanceID) = request.event.replay?.finding, !isBroken(.findingIgnored) {
@@ -48,12 +56,23 @@ extension ReplicaMachine {
         } else if replay.finding == nil && !isBroken(.findingNotNeeded) {
             return "the ledger has forgotten the event: a replay needs a finding"
         }
-        if replay.finding == .notStarted, partitions[number]?.index.lateStart(of: request.hash) != nil,
-            !isBroken(.findingAgainstLateAnswer)
-        {
-            return "a late answer of the API says that the campaign was started"
-        }
+        if isContradicted(request, in: number) { return Self.contradiction }
         return nil
+    }
+
+    private static let contradiction = "a late answer of the API says that the campaign was started"
+
+    /// L3: a late answer may come at any time, so this is looked at once more right before the intent.
+    func isContradicted(_ request: Request, in number: Int32) -> Bool {
+        request.event.replay?.finding == .notStarted && partitions[number]?.index.lateStart(of: request.hash) != nil
+            && !isBroken(.findingAgainstLateAnswer)
+    }
+
+    /// A replay that was taken up must not be called after all.
+    mutating func refuseContradicted(_ ref: RequestRef, at now: Moment) {
+        guard var request = request(ref) else { return }
+        windowBytes -= request.event.bytes
+        endUnderOwnPlace(&request, ref, .replayRefused, Self.contradiction, at: now)
     }
 }
 

@@ -55,13 +55,16 @@ extension ReplicaMachine {
     /// A producer is initialised: the transactions of the one before it have ended.
     package mutating func producerReady(at now: Moment) {
         isProducerReady = true
-        settleAttempts = settings.settledPartitions > 0 ? settings.settleAttempts : 0
+        settle()
         for number in numbers {
             if let partition = partitions[number], case .committedOffset = partition.stage {
                 steps.append(.committedOffset(partition: number, epoch: partition.epoch))
             }
         }
     }
+
+    /// The next transaction settles what the broker may have left open.
+    mutating func settle() { settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0 }
 
     /// L5: what became of a transaction is not known. Everything still owned is taken over anew, with a new producer;
     /// calls in flight and answers in hand stay.
@@ -203,6 +206,7 @@ extension ReplicaMachine {
             case .control(let start) = partition.stage
         else { return }
         partitions[number]?.stage = .owned
+        ownedPartitions = max(ownedPartitions, number + 1)
         partitions[number]?.position = start
         // A start above the group's offset is written down, although no record may ever come.
         if start > max(partition.committed, 0) { partitions[number]?.watermarkMovedAt = now.monotonic }

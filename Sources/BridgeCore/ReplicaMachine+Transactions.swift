@@ -7,6 +7,7 @@ extension ReplicaMachine {
     package mutating func nextTransaction(at now: Moment) -> TransactionPlan? {
         guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
         transactions += 1
+        settleSlowTails(at: now)
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
@@ -21,7 +22,9 @@ extension ReplicaMachine {
             {
                 continue
             }
-            plan.offsets[write.partition] = partitions[write.partition]?.watermark(with: plan.id)
+            plan.offsets[write.partition] =
+                isBroken(.watermarkTooEarly)
+                ? partitions[write.partition]?.position : partitions[write.partition]?.watermark(with: plan.id)
         }
         for number in numbers where plan.offsets[number] == nil {
             guard let partition = partitions[number], partition.isOwned || partition.isDraining,
@@ -46,7 +49,8 @@ extension ReplicaMachine {
         return plan
     }
 
-    /// A new producer's first transaction: a mark in each ledger partition, and an offset that means nothing.
+    /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
+    /// partitions were given up or while an own doubt cannot read on.
     ///
     /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
     /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
@@ -55,7 +59,7 @@ extension ReplicaMachine {
     /// again.
     private mutating func settling(_ assignment: Int) -> TransactionPlan {
         let plan = TransactionPlan(
-            id: transactions, assignment: assignment, writes: [], offsets: [:], settles: settings.settledPartitions)
+            id: transactions, assignment: assignment, writes: [], offsets: [:], settles: max(settings.settledPartitions, ownedPartitions))
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }
@@ -122,6 +126,11 @@ extension ReplicaMachine {
                 expire(ref, at: now)
                 continue
             }
+            guard !isContradicted(request, in: ref.partition) else {
+                lanes.withdraw(account: next.account)
+                refuseContradicted(ref, at: now)
+                continue
+            }
             if isCoolingDown(request, at: now) {
                 lanes.withdraw(account: next.account)
                 deadLetter(
@@ -160,7 +169,12 @@ extension ReplicaMachine {
         open = nil
         if ended.plan.settles > 0 {
             // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
-            if case .committed = end { settleAttempts = 0 } else { settleAttempts -= 1 }
+            // An attempt that only its assignment ended is none.
+            switch end {
+            case .committed: settleAttempts = 0
+            case .aborted(_, let isStale) where isStale || ended.plan.assignment != assignment: break
+            case .aborted, .lost: settleAttempts -= 1
+            }
         }
         switch end {
         case .committed:
@@ -250,12 +264,14 @@ extension ReplicaMachine {
         partitions[ref.partition]?.requests[ref.offset] = nil
         partitions[ref.partition]?.deciding.remove(ref.offset)
         moved(ref.partition, at: now)
-        guard partitions[ref.partition]?.leaders[request.hash] == ref.offset else { return }
-        partitions[ref.partition]?.leaders[request.hash] = nil
-        for offset in partitions[ref.partition]?.followers.removeValue(forKey: request.hash) ?? [] {
-            guard let follower = partitions[ref.partition]?.requests.removeValue(forKey: offset) else { continue }
-            windowBytes -= follower.event.bytes
-            place(follower, RequestRef(partition: ref.partition, epoch: ref.epoch, offset: offset), at: now)
+        for hash in request.hash == request.entryHash ? [request.hash] : [request.hash, request.entryHash] {
+            guard partitions[ref.partition]?.leaders[hash] == ref.offset else { continue }
+            partitions[ref.partition]?.leaders[hash] = nil
+            for offset in partitions[ref.partition]?.followers.removeValue(forKey: hash) ?? [] {
+                guard let follower = partitions[ref.partition]?.requests.removeValue(forKey: offset) else { continue }
+                windowBytes -= follower.event.bytes
+                place(follower, RequestRef(partition: ref.partition, epoch: ref.epoch, offset: offset), at: now)
+            }
         }
     }
 

@@ -21,6 +21,8 @@ package struct ReplicaMachine: ~Copyable {
     var isProducerReady = false
     /// Attempts that are left to settle what the producer before this one may have left open.
     var settleAttempts = 0
+    /// All partitions below this have been seen to have a ledger, though the source had fewer when the process began.
+    var ownedPartitions: Int32 = 0
     var isDraining = false
     var open: OpenTransaction?
     var transactions = 0
@@ -184,7 +186,8 @@ package struct ReplicaMachine: ~Copyable {
     }
 
     mutating func shareBudgets(at now: Moment) {
-        let share = Double(partitions.count) / Double(max(1, settings.sourcePartitions))
+        var share = Double(partitions.count) / Double(max(1, settings.sourcePartitions))
+        if isBroken(.budgetIsNotShared) { share = 1 }
         for account in lanes.accounts.indices {
             lanes.accounts[account].budget.setShare(min(1, share), at: now.monotonic)
         }

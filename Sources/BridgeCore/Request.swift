@@ -34,7 +34,7 @@ struct Request {
     let event: DecodedRecord
     let hash: KeyHash
     let account: Int?
-    let scope: UInt64
+    var scope: UInt64
     /// Hash of the stream, as holds name it.
     let stream: UInt64
     /// Not to be called at or after this time (P6), milliseconds since 1970.

@@ -82,7 +82,7 @@ extension Process {
                 world.stallReader(of: reader)
             }
         }
-        let delay = world.latency()
+        let delay = world.trouble(100) ? world.between(20_000, 90_000) : world.latency()
         if delay > 100 {
             world.count(.lateWriteDelayed)
             world.judge.ambiguous(key: late.answer.identityKey)
@@ -90,7 +90,7 @@ extension Process {
         world.after(delay) { [self] in
             let key = LedgerWire.key(late.answer)
             let record = LedgerWire.read(key: key, value: LedgerWire.value(late.answer))
-            world.ledger[Int(late.partition)].append(.ledger(key: key, record))
+            world.ledger[Int(late.partition)].append(.ledger(key: key, record), at: world.now)
             world.judge.late(late.answer, at: world.now)
             world.ledgerChanged(Int(late.partition))
             receive(after: world.latency()) { self.latesUnderWay -= 1 }
@@ -102,13 +102,13 @@ extension World {
     /// A request reaches the API. The token decides whether it can still have an effect.
     func arrive(_ exchange: Exchange) {
         requestsUnderWay -= 1
-        let call = exchange.order.call
-        let result = act(on: call)
+        let result = act(on: exchange.order)
         guard !trouble(setup.callFaults / 4) else { return }
         exchange.process.receive(after: between(5, 400)) { exchange.process.answer(exchange, result) }
     }
 
-    private func act(on call: StartCall) -> AttemptResult {
+    private func act(on order: CallOrder) -> AttemptResult {
+        let call = order.call
         guard now + setup.apiSkew < call.tokenExpiry * 1000 else {
             count(.tokenRefused)
             story("the API refuses \(judge.name(call.identityLabel)): its token has expired")
@@ -118,7 +118,7 @@ extension World {
         case .throttling: return throttle()
         case .unavailable: return unavailable()
         case .foreign: return foreign()
-        case .doubtful: return doubtful(call)
+        case .doubtful: return doubtful(order)
         case .slow, .unreachable, nil: break
         }
         if call.campaignID == "cd-bad" {
@@ -126,21 +126,21 @@ extension World {
             judge.rejected.insert(call.identityLabel)
             return .rejected(Rejection(status: 400, message: "bad"))
         }
-        guard trouble(setup.callFaults) else { return start(call) }
+        guard trouble(setup.callFaults) else { return start(order) }
         switch between(0, 6) {
         case 0: return throttle()
         case 1: return unavailable()
         case 2: return foreign()
-        case 3: return doubtful(call)
+        case 3: return doubtful(order)
         case 4:
             count(.credentialsRefused)
             judge.refusals[call.identityLabel, default: 0] += 1
             return .refused(Refusal(kind: .credentials, status: 401, message: "no"))
         case 5:
             count(.spoiledAnswer)
-            _ = start(call)
+            _ = start(order)
             return .unknown(cause: "body", status: 200)
-        default: return start(call)
+        default: return start(order)
         }
     }
 
@@ -160,22 +160,22 @@ extension World {
         return .refused(Refusal(kind: .foreignAnswer, status: 404, message: "a page"))
     }
 
-    private func doubtful(_ call: StartCall) -> AttemptResult {
+    private func doubtful(_ order: CallOrder) -> AttemptResult {
         if chance(500) {
             count(.doubtfulStarted)
-            _ = start(call)
+            _ = start(order)
         } else {
             count(.doubtfulNotStarted)
         }
         return .unknown(cause: "status", status: 502)
     }
 
-    private func start(_ call: StartCall) -> AttemptResult {
+    private func start(_ order: CallOrder) -> AttemptResult {
         instances += 1
         count(.campaignStarted)
         let instance = "instance-\(instances)"
-        story("the API starts \(judge.name(call.identityLabel)): \(instance)")
-        judge.accepted(call, instance: instance)
+        story("the API starts \(judge.name(order.call.identityLabel)): \(instance)")
+        judge.accepted(order, instance: instance, at: now)
         return .started(StartAnswer(instanceID: instance, status: "Active"))
     }
 }

@@ -10,13 +10,20 @@ package enum Happening: Int, CaseIterable, Sendable {
     case producerInitialised, initAbortedOpen
     case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, ledgerReaderStalled, offsetsLost,
         sourceMarker, sourceAborted
+    case ledgerForgotten, markersLost, hungCommitted, hungUndone, settled, settlingFailed
+    case partitionsAdded, ledgerGrownLater, sourceMadeAnew, sourceFoundAnew, clockSet, budgetShared
+    case holdOfAll, holdOfAccount, holdOfStream, holdOfCampaign, holdConfirmed, holdByExpiredLease, holdResumed,
+        confirmationWritten, confirmationFailed, confirmationDoubtful
+    case replayed, replayedTwice, replayOfWrongGeneration, replayOfWrongNonce, replayWithoutFinding, replayOfForgotten,
+        replayOfStarted, replayOfInvalid, replayOfConflict, replayOfRefused, replayOfExpired, replayOfRejected,
+        replayOfUnknown, replayOfOmitted, findingTrue, findingFalse, findingAgainstLateAnswer
     case campaignStarted, answerLost, answerLate, tokenRefused, throttled, unavailable, foreignAnswer, doubtfulStarted
     case doubtfulNotStarted, rejectedByAPI, credentialsRefused, notSent, spoiledAnswer, apiOutage
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger
     // What the core was seen to do.
     case ruleL1Aborted, ruleL2Fence, ruleL3Written, ruleL3Used, ruleL4AlreadyFinished, ruleL5TakenOverAnew
     case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7NotBegun, ruleL8Expired, ruleL10Suppressed
-    case ruleL10Conflict, ruleL11Blocked
+    case ruleL10Conflict, ruleL11Blocked, ruleL9TakenUp, ruleL9Refused, ruleL9ByFinding
     case doubt, doubtDecided, outcomeStarted, outcomeDeadLetter, retried, circuitOpened, accountPaused, paused
     case invalidRecord, watermarkBehindMarker
 }

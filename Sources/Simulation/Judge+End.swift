@@ -5,16 +5,16 @@ internal import BridgeCore
 extension Judge {
     typealias Place = [Int64]
 
-    private func results(_ world: World) -> [Place: ResultWrite] {
+    func results(_ world: World) -> [Place: ResultWrite] {
         var found: [Place: ResultWrite] = [:]
         for item in world.results.items {
-            guard case .result(let result) = item.content, world.isVisible(item) else { continue }
+            guard case .result(let result) = item.content, world.isVisible(item, in: world.results) else { continue }
             found[[Int64(result.event.record.partition), result.event.record.offset]] = result
         }
         return found
     }
 
-    private func place(_ record: Written) -> Place {
+    func place(_ record: Written) -> Place {
         [Int64(record.event.record.partition), record.event.record.offset]
     }
 
@@ -23,7 +23,7 @@ extension Judge {
         return 0
     }
 
-    private func isRemoved(_ record: Written, _ world: World) -> Bool {
+    func isRemoved(_ record: Written, _ world: World) -> Bool {
         record.event.record.offset < world.source[Int(record.event.record.partition)].low
     }
 
@@ -33,7 +33,7 @@ extension Judge {
         var order: [String] = []
         var groups: [String: [Written]] = [:]
         var gone: [String: Set<UInt64>] = [:]
-        for record in written[partition] {
+        for record in written[partition] where record.event.replay == nil {
             if isRemoved(record, world) && entered[place(record)] == nil {
                 gone[record.identity, default: []].insert(scope(record))
                 continue
@@ -70,7 +70,7 @@ extension Judge {
             partition >= world.ledger.count
                 || identities(of: partition, world).allSatisfy { _, records in
                     leader(of: records, found, world).map { $0.result != nil } ?? true
-                }
+                } && written[partition].allSatisfy { hasOutcome($0, found, world) }
         }
     }
 
@@ -91,7 +91,7 @@ extension Judge {
         let found = results(world)
         for partition in written.indices where partition < world.ledger.count {
             let high = world.source[partition].high
-            let committed = world.group.committed[Int32(partition)] ?? 0
+            let committed = world.committed(partition)
             if committed != high { violation("P2", "partition \(partition) stands at \(committed) of \(high)") }
             for (_, records) in identities(of: partition, world) {
                 guard let (first, result) = leader(of: records, found, world) else { continue }
@@ -104,17 +104,29 @@ extension Judge {
                     closeLater(record, first, found[place(record)], world)
                 }
             }
+            for record in written[partition] where record.event.replay != nil {
+                closeReplay(record, found, world)
+            }
         }
     }
 
-    private func text(_ record: Written) -> String {
+    func text(_ record: Written) -> String {
         "\(name(record.identity)) at \(record.event.record.partition)@\(record.event.record.offset)"
     }
 
     /// A record whose identity another one leads: suppressed, or a conflict.
     private mutating func closeLater(_ record: Written, _ leader: Written, _ result: ResultWrite?, _ world: World) {
         if scope(record) == scope(leader) {
-            if result != nil { violation("P2", "the repeat \(text(record)) has a result") }
+            if let result {
+                if !hasForgotten { violation("P2", "the repeat \(text(record)) has a result") }
+                closeFirst(record, result, world)
+            }
+            return
+        }
+        if hasForgotten, let result {
+            if case .deadLetter(.identityConflict, _, _) = result.outcome { return }
+            // The other event may be forgotten.
+            closeFirst(record, result, world)
             return
         }
         guard case .deadLetter(let reason, _, _)? = result?.outcome else {
@@ -129,16 +141,18 @@ extension Judge {
         }
     }
 
-    private mutating func closeFirst(_ record: Written, _ result: ResultWrite, _ world: World) {
+    mutating func closeFirst(_ record: Written, _ result: ResultWrite, _ world: World) {
         let text = text(record)
-        let instances = started[record.identity] ?? []
+        let starts = started[record.identity] ?? []
+        let instances = starts.filter { $0.generation == result.generation }.map(\.instance)
         switch result.outcome {
+        case .started(_, evidence: .operator): break
         case .started(let answer, _):
-            if instances.isEmpty || answer.instanceID != instances[0] {
+            if !instances.contains(answer.instanceID ?? "-") {
                 violation("P3", "\(text) is told as started, instance \(answer.instanceID ?? "-"), API: \(instances)")
             }
         case .deadLetter(let reason, _, _):
-            if reason.isSafeToReplay && !instances.isEmpty {
+            if reason.isSafeToReplay && isStarted(record, result.generation) && !undone.contains(record.identity) {
                 violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
             }
             if let fault = unjustified(reason, record, world) { violation(fault, "\(text) ended as \(reason)") }
@@ -148,14 +162,16 @@ extension Judge {
     /// Which promise a dead letter breaks that nothing in the world justifies.
     private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
         switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) ? nil : "P3"
-        case .expired: world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
+        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) ? nil : "P3"
+        case .expired, .expiredOutsideWindow:
+            world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
+        case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"
         case .rejected:
             rejected.contains(record.identity) || refusals[record.identity, default: 0] > 0 || world.hasSeenForeign
                 ? nil : "P4"
         case .unusableTime: (record.event.record.timestamp ?? -1) < 0 ? nil : "P4"
         case .unknownStream, .accountMismatch: setup.isPlain(record.event) ? "P4" : nil
-        case .identityConflict: "P2"
+        case .identityConflict: hasForgotten ? nil : "P2"
         default:
             if case .failure(let fault) = record.event.content, fault.reason == reason { nil } else { "P4" }
         }

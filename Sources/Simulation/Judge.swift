@@ -13,17 +13,35 @@ struct Judge {
         var identity: String
         /// Of the record: the earlier of its own and its time + maximum age.
         var expiry: Int64
+        /// nil: no operator wrote it.
+        var answer: Answer?
+        /// The time of the event that it is, or that it replays.
+        var base: Int64
+    }
+
+    /// An intent as it was written to the ledger.
+    struct Intent {
+        var transaction: Int
+        var place: [Int64]
+        var generation: Int32
+    }
+
+    /// One campaign that the API has started.
+    struct Start {
+        var generation: Int32
+        var instance: String
+        var at: Int64
     }
 
     private(set) var violations: [String] = []
     let setup: Setup
     /// Instances that the API has started, by identity.
-    private(set) var started: [String: [String]] = [:]
+    private(set) var started: [String: [Start]] = [:]
     var rejected: Set<String> = []
     /// Answers 401 or 403 by identity.
     var refusals: [String: Int] = [:]
     private(set) var doubtful: Set<String> = []
-    private var intents: [IntentKey: Int] = [:]
+    private(set) var intents: [IntentKey: Intent] = [:]
     /// The last attempt of each identity that was committed, and the last late answer.
     private var lastAttempt: [String: Attempt] = [:]
     private var lates: [String: (attempt: Attempt, at: Int64)] = [:]
@@ -34,7 +52,19 @@ struct Judge {
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
-    private var expiries: [String: Int64] = [:]
+    /// When each account was called, where its budget is small.
+    var callTimes: [Int: [Int64]] = [:]
+    /// Holds of which operators were told that they are in force.
+    var inForce: Set<HoldScope> = []
+    /// Whether a ledger has lost entries to its retention.
+    var hasForgotten = false
+    /// Findings that were not true, by identity and generation.
+    var falseFindings: [String: Set<Int32>] = [:]
+    /// Identities of which a late answer in the ledger says that they were started, and who was told so.
+    var lateStarts: Set<String> = []
+    var toldLateStarts: [String: [Int32: Set<String>]] = [:]
+    /// Identities of which the broker has lost entries that it had committed.
+    var undone: Set<String> = []
     private var names: [String: String] = [:]
 
     init(setup: Setup) {
@@ -42,18 +72,36 @@ struct Judge {
         written = Array(repeating: [], count: setup.partitions)
     }
 
+    mutating func grow() { written.append([]) }
+
+    /// The budget of an account is the whole group's, whoever calls.
+    mutating func spent(_ account: Int, _ world: World) {
+        guard setup.rate == Setup.smallRate else { return }
+        let times = (callTimes[account] ?? []) + [world.now]
+        callTimes[account] = times
+        if times.count == 20 { world.count(.budgetShared) }
+        let lately = times.filter { $0 > world.now - 120_000 }.count
+        // What a replica starts with, and what moves with the partitions.
+        let most = 2 * setup.rate + 3 * setup.replicas
+        if lately > most { violation("P4", "account \(account) was called \(lately) times in two minutes") }
+    }
+
     mutating func violation(_ promise: String, _ text: String) { violations.append("\(promise): \(text)") }
 
     // MARK: - What happened
 
-    mutating func written(_ event: DecodedRecord) {
+    mutating func written(_ event: DecodedRecord, _ answer: Answer?) {
         let identity = event.identity.requestID
         var expiry = (event.record.timestamp ?? 0) + setup.maximumAge
         if case .success(let request) = event.content, let own = request.expiresAt { expiry = min(expiry, own) }
-        let record = Written(event: event, identity: identity, expiry: expiry)
-        written[Int(event.record.partition)].append(record)
-        // The first record of an identity leads; where it may have been removed, a later one.
-        expiries[identity] = setup.retentions == 0 ? expiries[identity] ?? expiry : max(expiries[identity] ?? 0, expiry)
+        var base = event.record.timestamp ?? 0
+        if let answer {
+            let of = answer.isProper ? record(at: answer.of) : nil
+            base = of?.base ?? .min
+            if answer.isFalse, let replay = event.replay { falseFindings[identity, default: []].insert(replay.generation) }
+        }
+        written[Int(event.record.partition)].append(
+            Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base))
         names[identity] = event.identity.eventID
     }
 
@@ -70,7 +118,14 @@ struct Judge {
             }
         }
         guard case .attempting(let attempt) = write.entry.state else { return }
-        intents[IntentKey(identity: identity, attempt: attempt)] = transaction
+        let place = [Int64(write.partition), write.entry.sourceOffset]
+        intents[IntentKey(identity: identity, attempt: attempt)] = Intent(
+            transaction: transaction, place: place, generation: write.entry.generation)
+        if write.entry.generation > 0, record(at: place)?.event.replay?.finding == .notStarted,
+            toldLateStarts[owner]?[write.partition]?.contains(identity) ?? false
+        {
+            violation("L3", "\(name(identity)) is tried again, though a late answer says that it was started")
+        }
         identities[owner, default: []].insert(identity)
         if troubled.contains(owner) { doubtful.insert(identity) }
     }
@@ -83,6 +138,7 @@ struct Judge {
                 && $0.attempt.serial == answer.serial
         }
         if let fitting { lates[identity] = (fitting.attempt, now) }
+        if case .started = answer.result { lateStarts.insert(identity) }
     }
 
     /// From here on the outcome of what this process has under way may really be unknown.
@@ -98,8 +154,8 @@ struct Judge {
         let identity = order.call.identityLabel
         let key = IntentKey(identity: identity, attempt: order.attempt)
         let text = "\(name(identity)), attempt \(order.attempt.number)"
-        if let transaction = intents[key] {
-            if !world.transactions[transaction].isToCommit { violation("P5", "\(text) is called before its commit") }
+        if let intent = intents[key] {
+            if !world.transactions[intent.transaction].isToCommit { violation("P5", "\(text) is called before its commit") }
         } else {
             violation("P5", "\(text) is called without an intent")
         }
@@ -108,7 +164,7 @@ struct Judge {
         if order.call.tokenExpiry != order.attempt.tokenExpiry {
             violation("P1", "\(text): the token is not the recorded one")
         }
-        if let expiry = expiries[identity], now.wall >= expiry {
+        if let expiry = expiry(of: intents[key]?.place, identity), now.wall >= expiry {
             violation("P6", "\(text) is called \(now.wall - expiry) ms after its expiry")
         }
     }
@@ -120,10 +176,26 @@ struct Judge {
         }
     }
 
-    mutating func accepted(_ call: StartCall, instance: String) {
-        started[call.identityLabel, default: []].append(instance)
-        if let all = started[call.identityLabel], all.count > 1 {
-            violation("P1", "\(name(call.identityLabel)) was started \(all.count) times: \(all)")
+    /// Where a record may have been removed, a later one of its identity goes on with its attempt.
+    private func expiry(of place: [Int64]?, _ identity: String) -> Int64? {
+        guard let place, let own = record(at: place) else { return nil }
+        guard setup.retentions > 0 else { return own.expiry }
+        return written[Int(place[0])].filter { $0.identity == identity }.map(\.expiry).max()
+    }
+
+    func record(at place: [Int64]) -> Written? {
+        written[Int(place[0])].first { $0.event.record.offset == place[1] }
+    }
+
+    mutating func accepted(_ order: CallOrder, instance: String, at now: Int64) {
+        let identity = order.call.identityLabel
+        let intent = intents[IntentKey(identity: identity, attempt: order.attempt)]
+        let start = Start(generation: intent?.generation ?? 0, instance: instance, at: now)
+        let before = started[identity] ?? []
+        started[identity, default: []].append(start)
+        guard !undone.contains(identity) else { return }
+        for old in before where !isExcused(start, of: intent, after: old, identity) {
+            violation("P1", "\(name(identity)) was started twice: \(old.instance), \(instance)")
         }
     }
 
@@ -133,11 +205,17 @@ struct Judge {
             entered[place] = state
             if case .attempting(let attempt) = state { lastAttempt[identity] = attempt }
         }
-        var seen: Set<[Int64]> = []
+        var seen: [[Int64]: Int64] = [:]
         for item in world.results.items {
-            guard case .result(let result) = item.content, world.isVisible(item) else { continue }
+            guard case .result(let result) = item.content, world.isVisible(item, in: world.results),
+                !undone.contains(KeyHash(result.entryKey, key: .fixed).hex)
+            else { continue }
             let place = [Int64(result.event.record.partition), result.event.record.offset]
-            if !seen.insert(place).inserted { violation("P2", "two results of \(place[0])@\(place[1])") }
+            // A record that is read again after the ledger's retention ends again.
+            if let first = seen[place], !hasForgotten || item.at < first + setup.retention {
+                violation("P2", "two results of \(place[0])@\(place[1])")
+            }
+            seen[place] = item.at
         }
     }
 

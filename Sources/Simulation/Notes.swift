@@ -32,8 +32,9 @@ extension Process {
 
     private func finished(_ event: EventNote, _ outcome: Outcome) {
         switch outcome {
-        case .started(let answer, _):
+        case .started(let answer, let evidence):
             world.count(.outcomeStarted)
+            if evidence == .operator { world.count(.ruleL9ByFinding) }
             world.story("\(self) has published \(name(event)) as started, \(answer.instanceID ?? "-")")
         case .deadLetter(let reason, _, _):
             world.count(.outcomeDeadLetter)
@@ -41,6 +42,7 @@ extension Process {
             case .outcomeUnknown: world.count(.doubtDecided)
             case .expired: world.count(.ruleL8Expired)
             case .identityConflict: world.count(.ruleL10Conflict)
+            case .replayRefused: world.count(.ruleL9Refused)
             default: break
             }
             world.story("\(self) has published \(name(event)) as a dead letter: \(reason)")

@@ -11,11 +11,10 @@ extension Process {
         case .readLedger(let partition, _):
             readings += 1
             ledgers[partition] = Reader(version: readings, position: 0)
+            world.judge.rereads(partition, by: owner)
             fetchLedger(partition, readings)
         case .readControl(let partition, let epoch):
-            receive(after: 2 * world.latency()) { [self] in
-                machine.controlRead(partition: partition, epoch: epoch, at: moment)
-            }
+            readControl(partition, epoch)
         case .start(let partition, let offset):
             world.story("\(self) owns \(partition) and reads it from \(offset)")
             readings += 1
@@ -47,11 +46,12 @@ extension Process {
                 world.count(.partitionWithoutLedger)
                 receive(after: world.latency()) {
                     self.machine.takeOverFailed(partition: partition, epoch: epoch, "no ledger partition")
+                    self.waitForLedger(partition, epoch)
                 }
                 return
             }
             var marks = PartitionMarks(
-                ledgerLow: 0, ledgerHigh: world.ledger[Int(partition)].high,
+                ledgerLow: world.ledger[Int(partition)].low, ledgerHigh: world.ledger[Int(partition)].high,
                 sourceLow: world.source[Int(partition)].low, sourceHigh: world.source[Int(partition)].high)
             if world.ledger[Int(partition)].stable < marks.ledgerHigh { world.count(.endBeforeMark) }
             #if DELIBERATE_FAULTS
@@ -93,9 +93,9 @@ extension Process {
             guard state != .dead, let reader = ledgers[partition], reader.version == version else { return }
             let log = world.ledger[Int(partition)]
             var records: [LedgerRecord] = []
-            var offset = reader.position
+            var offset = max(reader.position, log.low)
             while offset < log.stable, records.count < 5 {
-                if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset]) {
+                if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset], in: log) {
                     records.append(record)
                 }
                 offset += 1
@@ -110,7 +110,10 @@ extension Process {
 
     private func deliverLedger(_ partition: Int32, _ version: Int, _ records: [LedgerRecord], end: Int64?) {
         guard let reader = ledgers[partition], reader.version == version else { return }
-        for record in records { machine.ledger(partition: partition, record, at: moment) }
+        for record in records {
+            if case .late(let late) = record { world.judge.told(late, partition, to: owner) }
+            machine.ledger(partition: partition, record, at: moment)
+        }
         guard let end else {
             fetchLedger(partition, version)
             return
@@ -143,6 +146,12 @@ extension Process {
         world.after(world.latency()) { [self] in
             guard state != .dead, let reader = sources[partition], reader.version == version else { return }
             let log = world.source[Int(partition)]
+            guard reader.position <= log.high else {
+                receive(after: world.between(1, 3000)) {
+                    if self.sources[partition]?.version == version { self.sourceIsAnother(partition) }
+                }
+                return
+            }
             var events: [DecodedRecord] = []
             var offset = max(reader.position, log.low)
             while offset < log.high, events.count < 3 {

@@ -56,6 +56,10 @@ extension Process {
         }
         var end = plan.writes.count
         if end - start > 1 && world.chance(200) { end = start + 1 }
+        if plan.settles > 0 && !world.settle(plan.settles, in: transaction) {
+            receive(after: world.latency()) { self.abort(plan, epoch, isStale: false) }
+            return
+        }
         world.write(plan.writes[start..<end], in: transaction, owner: owner)
         guard end == plan.writes.count else {
             world.after(world.latency()) { self.produce(plan, from: end, group, epoch) }
@@ -80,7 +84,7 @@ extension Process {
             abort(plan, epoch, isStale: false)
             return
         }
-        guard !plan.offsets.isEmpty else {
+        guard !plan.offsets.isEmpty || plan.settles > 0 else {
             commit(plan, epoch)
             return
         }
@@ -169,6 +173,7 @@ extension Process {
     }
 
     private func describe(_ plan: TransactionPlan) -> String {
+        if plan.settles > 0 { return "settling" }
         let writes = plan.writes.map { write in
             let state =
                 switch write.entry.state {

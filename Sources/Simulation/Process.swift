@@ -8,7 +8,7 @@ final class Process: CustomStringConvertible {
     let world: World
     let slot: Int
     let owner: String
-    private let skew: Int64
+    var skew: Int64
     private let startedAt: Int64
     var machine: ReplicaMachine
     var state = State.running
@@ -37,6 +37,12 @@ final class Process: CustomStringConvertible {
     var readings = 0
     var ledgerStalledUntil: Int64 = 0
 
+    // The control topic: what was asked for, and what the machine has.
+    var controlFetched = 0
+    var controlReadTo = 0
+    var isControlIdle = false
+    var controlWaits: [ControlWait] = []
+
     // The producer.
     var producerEpoch: Int?
     var openPlan: Int?
@@ -52,6 +58,12 @@ final class Process: CustomStringConvertible {
         var added: [Int32]
         var generation: Int
         var deadline: Int64
+    }
+
+    struct ControlWait {
+        var partition: Int32
+        var epoch: Int
+        var high: Int
     }
 
     struct Reader {
@@ -77,6 +89,7 @@ final class Process: CustomStringConvertible {
 
     func start() {
         initialiseProducer()
+        fetchControl()
         receiveGroup(after: world.latency() + world.between(0, 2000)) { self.requestJoin() }
         receive(after: 0) {}
     }
@@ -150,11 +163,18 @@ final class Process: CustomStringConvertible {
         let now = moment
         for call in machine.nextCalls(at: now) {
             world.judge.called(call, by: owner, at: now, world)
+            world.judge.spent(call.connection, world)
+            if let place = world.judge.place(of: call) { world.judge.acts(owner, on: place, "calls") }
             if lostIntents.remove(call.attempt) != nil { world.count(.ruleL6OwnIntentCalled) }
             world.story("\(self) calls \(name(call)), attempt \(call.attempt.number)")
             receive(after: world.between(0, 2)) { self.send(call) }
         }
         if let plan = machine.nextTransaction(at: now) {
+            for write in plan.writes {
+                guard case .attempting = write.entry.state else { continue }
+                let place = [Int64(write.partition), write.entry.sourceOffset]
+                world.judge.acts(owner, on: place, "writes an intent for")
+            }
             receive(after: world.between(0, 2)) { self.run(plan) }
         }
         for number in machine.finishedRevokes(at: now) {
@@ -167,6 +187,7 @@ final class Process: CustomStringConvertible {
             world.count(.ruleL3Written)
             write(late)
         }
+        if let lease = machine.leaseWrite(at: now) { write(lease) }
         let flow = machine.flow()
         for partition in flow.pause {
             world.count(.paused)
@@ -199,6 +220,11 @@ final class Process: CustomStringConvertible {
         world.story("replica \(self) has drained and ends")
         state = .dead
         world.processes[slot] = nil
+        if world.setup.leaseDuration > 0 {
+            let key = ControlBoard.Replica(owner: owner, until: 0, seen: 0).key
+            let world = self.world
+            world.after(world.latency()) { world.writeControl(key: key, value: nil) }
+        }
         if !world.setup.isStatic, let member = memberID { world.remove(member, "it has left") }
         world.expireSession(of: self, after: Setup.sessionTimeout)
         let world = self.world

@@ -23,11 +23,28 @@ struct Setup {
     /// Times at which the source loses its oldest records, and the group its offsets.
     var retentions: Int
     var offsetLosses: Int
+    var remakes: Int
+    var clockSteps: Int
+    /// When the source gets one partition more; 0: never.
+    var growsAt: Int64
+    /// Calls a minute of each account.
+    var rate: Int
+    /// Times at which an operator holds something for a while.
+    var holds: Int
+    var leaseDuration: Int64
+    /// How far a replica's clock is off at most.
+    var skew: Int64
+    /// Times at which the ledger loses what is older than its retention.
+    var forgets: Int
     /// In thousand.
     var brokerFaults: Int
     var callFaults: Int
     var slowMessages: Int
     var oversized: Int
+    /// Answers of each operator to a dead letter.
+    var replays: Int
+    /// Markers of committed transactions that never come.
+    var markerLosses: Int
     /// Whether the second connection's API never answers anything useful.
     var isAccountDead: Bool
     /// The source has one partition more than the ledger.
@@ -35,6 +52,8 @@ struct Setup {
     var tokenLifetime: Int64
     var callDeadline: Int64
     var maximumAge: Int64
+    var ageMargin: Int64
+    var dedupWindow: Int64
     var windowRecords: Int
     var apiSkew: Int64
     var holdDeadline: Int64
@@ -70,26 +89,63 @@ struct Setup {
         callFaults = pick([0, 60, 200, 450])
         slowMessages = pick([0, 10, 60])
         oversized = pick([0, 0, 0, 150])
-        isAccountDead = number(1...25) == 1
+        let isForgetful = number(1...5) == 1
+        forgets = isForgetful ? 4 : 0
+        // With neither records nor entries nothing can be known.
+        if isForgetful { (offsetLosses, retentions) = (0, 0) }
         isLedgerShort = number(1...25) == 1
+        growsAt = number(1...6) == 1 && !isLedgerShort ? time(3000...trouble / 2) : 0
+        remakes = number(1...20) == 1 ? 1 : 0
+        clockSteps = pick([0, 0, 0, 2])
+        rate = 600
+        leaseDuration = pick([0, 6000, 15_000])
+        holds = leaseDuration > 0 ? pick([0, 1, 3]) : 0
+        skew = leaseDuration > 0 ? ControlBoard.margin * 9 / 10 : Setup.maximumSkew
+        replays = pick([0, 0, 300, 600])
+        markerLosses = pick([0, 0, 0, 0, 25])
+        isAccountDead = number(1...25) == 1
+        // What is replayed late would wait for the dead account beyond the end.
+        if isAccountDead { replays = 0 }
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
+        ageMargin = isForgetful ? 4000 : 3_600_000
+        dedupWindow = isForgetful ? 25_000 : 604_800_000
+        if isForgetful && !isAccountDead { maximumAge = 15_000 }
         // A full window pauses its partition, for every account: P8 is about partitions that have room.
         windowRecords = isAccountDead ? 10_000 : pick([2, 4, 10_000])
         apiSkew = time(-Setup.maximumSkew...Setup.maximumSkew)
         holdDeadline = pick([5000, 45_000])
+        if number(1...60) == 1 { makeBusy() }
     }
+
+    /// Many events, a small budget, three replicas that live on: whether they share it.
+    private mutating func makeBusy() {
+        (partitions, replicas, records, rate) = (3, 3, 60, Setup.smallRate)
+        (crashes, stops, cuts, stepCrash, terminations, rebalances) = (0, 0, 0, 0, 0, 0)
+        (growsAt, remakes, offsetLosses, retentions, forgets, markerLosses) = (0, 0, 0, 0, 0, 0)
+        (isAccountDead, isLedgerShort, windowRecords) = (false, false, 10_000)
+        (maximumAge, ageMargin, dedupWindow, trouble) = (3_600_000, 3_600_000, 604_800_000, 60_000)
+    }
+
+    static let smallRate = 6
+
+    /// Of the ledger: a repeat at the end of the window may wait for its whole age.
+    var retention: Int64 { dedupWindow + maximumAge + ageMargin }
 
     func settings(owner: String) -> CoreSettings {
         var settings = CoreSettings(
             connections: ["one", "two"].map { name in
                 CoreSettings.Connection(
-                    name: name, streams: ["st-\(name)"], accountID: "account-\(name)", requestsPerMinute: 600,
-                    burst: 10, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
+                    name: name, streams: ["st-\(name)"], accountID: "account-\(name)", requestsPerMinute: rate,
+                    burst: rate == 600 ? 10 : 1, tokenLifetime: tokenLifetime, clockLeeway: 5000, doubtGrace: 5000)
             }, sourcePartitions: partitions, owner: owner)
         settings.maximumAge = maximumAge
+        settings.ageMargin = ageMargin
+        settings.leaseDuration = leaseDuration
+        settings.confirmInterval = leaseDuration / 3
         settings.windowRecords = windowRecords
+        settings.settledPartitions = Int32(partitions)
         settings.retryMaximum = 10_000
         settings.throttlePause = 5000
         settings.retryAfterMaximum = 15_000

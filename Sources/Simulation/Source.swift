@@ -14,8 +14,9 @@ extension World {
     func writeSource() {
         var known: [Int: [Draft]] = [:]
         for number in 0..<setup.records {
-            let partition = Int(between(0, Int64(setup.partitions - 1)))
+            var partition = Int(between(0, Int64(setup.partitions - 1)))
             let time = chance(300) ? between(0, 2000) : between(0, setup.trouble * 8 / 10)
+            if setup.growsAt > 0 && time > setup.growsAt && chance(400) { partition = setup.partitions }
             let stream = chance(300) ? "st-two" : "st-one"
             let campaign = chance(60) ? "cd-bad" : "cd-\(between(1, 4))"
             var draft = Draft(id: "e\(number)", campaign: campaign, stream: stream)
@@ -31,7 +32,8 @@ extension World {
             if chance(60) { after(time) { self.writeMarker(partition, count: .sourceMarker) } }
             if chance(40) {
                 after(time) {
-                    self.source[partition].append(.hole)
+                    guard self.missing.isEmpty else { return }
+                    self.source[partition].append(.hole, at: self.now)
                     self.writeMarker(partition, count: .sourceAborted)
                 }
             }
@@ -39,12 +41,17 @@ extension World {
     }
 
     private func writeMarker(_ partition: Int, count kind: Happening) {
+        guard missing.isEmpty else { return }
         count(kind)
-        source[partition].append(.marker)
+        source[partition].append(.marker, at: now)
         for process in processes { process?.sourceChanged(Int32(partition)) }
     }
 
     private func writeRecord(_ draft: Draft, _ partition: Int, _ dice: Int64) {
+        guard missing.isEmpty else {
+            after(1000) { self.writeRecord(draft, partition, dice) }
+            return
+        }
         var data = #""streamId":"\#(draft.stream)","campaignId":"\#(draft.campaign)""#
         var timestamp: Int64? = now
         var value: String?
@@ -57,7 +64,8 @@ extension World {
         case 950...959: timestamp = -1
         case 960...979: data += #","expiresAt":"\#(Self.text(now + between(0, 30_000)))""#
         case 980...989: data += #","notBefore":"\#(Self.text(now + between(0, 20_000)))""#
-        case 990...999: timestamp = now - setup.maximumAge - 1000
+        case 990...995: timestamp = now - setup.maximumAge - 1000
+        case 996...999: timestamp = now - setup.maximumAge - setup.ageMargin - 5000
         default: break
         }
         if !(900...919).contains(dice) {
@@ -69,10 +77,18 @@ extension World {
             headers: [Header("content-type", "application/cloudevents+json")])
         let event = RequestDecoder().decode(record)
         if case .failure = event.content { count(.invalidRecord) }
-        judge.written(event)
-        story("source \(partition)@\(record.offset): \(judge.name(event.identity.key)) \(value ?? "null")")
-        source[partition].append(.source(event))
-        for process in processes { process?.sourceChanged(Int32(partition)) }
+        append(event)
+    }
+
+    /// A record of a producer, or of an operator, with what the world knows of the operator's answer.
+    func append(_ event: DecodedRecord, _ answer: Judge.Answer? = nil) {
+        let record = event.record
+        judge.written(event, answer)
+        story(
+            "source \(record.partition)@\(record.offset): \(judge.name(event.identity.key))"
+                + " \(record.value.map { String(decoding: $0, as: UTF8.self) } ?? "null")")
+        source[Int(record.partition)].append(.source(event), at: now)
+        for process in processes { process?.sourceChanged(record.partition) }
     }
 
     /// RFC 3339 of a time near the world's beginning, 2027-01-15T08:00:00Z.

@@ -14,6 +14,8 @@ final class Transaction {
     var offsets: [Int32: Int64] = [:]
     private(set) var unresolved = 0
     var waiters: [() -> Void] = []
+    /// A fault upon a fault is not tried: that the markers of what mends lost markers are lost too.
+    var isSettling = false
 
     init(id: Int, slot: Int, epoch: Int) {
         self.id = id
@@ -43,9 +45,9 @@ struct ProducerState {
 }
 
 extension World {
-    func isVisible(_ item: LogItem) -> Bool {
+    func isVisible(_ item: LogItem, in log: Log) -> Bool {
         guard let id = item.transaction else { return true }
-        return transactions[id].state == .committed || transactions[id].state == .committing
+        return transactions[id].isToCommit && !log.undone.contains(id)
     }
 
     /// Initialises a transactional id: fences its earlier producers and ends their transaction.
@@ -102,11 +104,13 @@ extension World {
             transaction.touch(.ledger(partition))
             let value = LedgerWire.value(write.entry)
             ledger[partition].append(
-                .ledger(key: write.key, LedgerWire.read(key: write.key, value: value)), transaction: transaction.id)
+                .ledger(key: write.key, LedgerWire.read(key: write.key, value: value)), transaction: transaction.id,
+                at: now)
             if let result = write.result {
                 transaction.touch(.results)
-                results.append(.result(result), transaction: transaction.id)
+                results.append(.result(result), transaction: transaction.id, at: now)
             }
+            if case .attempting = write.entry.state, write.entry.generation > 0 { count(.ruleL9TakenUp) }
             judge.wrote(write, transaction: transaction.id, owner: owner)
             if case .released(let number, .notSent) = write.entry.state,
                 !judge.wasCalled(write.key, number: number, owner: owner)
@@ -114,6 +118,17 @@ extension World {
                 count(.ruleL7NotBegun)
             }
         }
+    }
+
+    /// A mark in each ledger partition. One that is not there ends the transaction.
+    func settle(_ partitions: Int32, in transaction: Transaction) -> Bool {
+        transaction.isSettling = true
+        for partition in 0..<min(Int(partitions), ledger.count) {
+            transaction.touch(.ledger(partition))
+            ledger[partition].append(.hole, transaction: transaction.id, at: now)
+        }
+        count(partitions <= ledger.count ? .settled : .settlingFailed)
+        return partitions <= ledger.count
     }
 
     /// Offsets that a transaction sends: refused without the group's present generation.
@@ -142,6 +157,13 @@ extension World {
             return
         }
         for place in transaction.places {
+            if commit, place != .results, !transaction.isSettling, trouble(setup.markerLosses) {
+                // KAFKA-20734: the coordinator takes the transaction for ended, the partition never hears of it.
+                count(.markersLost)
+                story("transaction \(transaction.id) is committed, and its marker for \(place) is lost")
+                if transaction.resolved() { finish(transaction) }
+                continue
+            }
             after(latency()) {
                 self.mark(place, transaction)
                 if transaction.resolved() { self.finish(transaction) }
@@ -152,21 +174,44 @@ extension World {
     private func mark(_ place: Transaction.Place, _ transaction: Transaction) {
         switch place {
         case .ledger(let partition):
-            ledger[partition].marker(transaction.id)
+            for hung in ledger[partition].open.keys.sorted() where isHung(hung, endedBy: transaction) {
+                count(transaction.isToCommit ? .hungCommitted : .hungUndone)
+                story("transaction \(hung) ends in ledger \(partition) with transaction \(transaction.id)")
+                ledger[partition].end(hung, isUndone: !transaction.isToCommit)
+                if !transaction.isToCommit { judge.undone(ledger[partition], hung) }
+            }
+            ledger[partition].marker(transaction.id, at: now)
             ledgerChanged(partition)
-        case .results: results.marker(transaction.id)
+        case .results:
+            results.marker(transaction.id, at: now)
+            operatorsLook()
         case .offsets:
-            for partition in transaction.offsets.keys.sorted() {
-                group.pending[partition]?[transaction.id] = nil
-                if group.pending[partition]?.isEmpty == true { group.pending[partition] = nil }
-                guard transaction.isToCommit, let offset = transaction.offsets[partition] else { continue }
-                group.committed[partition] = offset
-                let log = source[Int(partition)]
-                if offset == log.high, offset > 0, case .marker = log[offset - 1].content {
-                    count(.watermarkBehindMarker)
+            for partition in group.pending.keys.sorted() {
+                for (id, offset) in (group.pending[partition] ?? [:]).sorted(by: { $0.key < $1.key })
+                where id == transaction.id || isHung(id, endedBy: transaction) {
+                    group.pending[partition]?[id] = nil
+                    if transaction.isToCommit { committed(offset, of: partition) }
                 }
+                if group.pending[partition]?.isEmpty == true { group.pending[partition] = nil }
             }
         }
+    }
+
+    /// A marker ends whatever its producer has open in a partition.
+    private func isHung(_ id: Int, endedBy later: Transaction) -> Bool {
+        id < later.id && transactions[id].slot == later.slot && transactions[id].isOver
+    }
+
+    /// The group's offset, with what is committed and has lost its marker: it counts as soon as anyone asks for it.
+    func committed(_ partition: Int) -> Int64 {
+        let hung = (group.pending[Int32(partition)] ?? [:]).filter { transactions[$0.key].state == .committed }
+        return max(group.committed[Int32(partition)] ?? 0, hung.values.max() ?? 0)
+    }
+
+    private func committed(_ offset: Int64, of partition: Int32) {
+        group.committed[partition] = offset
+        let log = source[Int(partition)]
+        if offset == log.high, offset > 0, case .marker = log[offset - 1].content { count(.watermarkBehindMarker) }
     }
 
     private func finish(_ transaction: Transaction) {

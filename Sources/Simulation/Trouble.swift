@@ -22,6 +22,12 @@ extension World {
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
         times(setup.retentions) { self.retain() }
+        times(setup.remakes) { self.remakeSource() }
+        times(setup.clockSteps) { self.setClock(self.anySlot()) }
+        if setup.growsAt > 0 { after(setup.growsAt) { self.grow() } }
+        times(setup.holds) { self.hold() }
+        times(setup.forgets) { self.forget() }
+        for _ in 0..<setup.forgets { after(setup.trouble + between(0, setup.trouble)) { self.forget() } }
         times(setup.offsetLosses) { self.loseOffsets() }
     }
 
@@ -30,7 +36,7 @@ extension World {
     func startProcess(_ slot: Int) {
         guard processes[slot] == nil else { return }
         incarnations += 1
-        let skew = isCalm ? 0 : between(-Setup.maximumSkew, Setup.maximumSkew)
+        let skew = isCalm ? 0 : between(-setup.skew, setup.skew)
         if skew != 0 { count(.clockSkewed) }
         let process = Process(world: self, slot: slot, incarnation: incarnations, skew: skew)
         processes[slot] = process
@@ -129,10 +135,24 @@ extension World {
 
     private func compact() {
         for partition in ledger.indices {
-            if ledger[partition].compact(isVisible: { self.isVisible($0) }) {
+            if compactLedger(partition) {
                 count(.ledgerCompacted)
                 story("ledger \(partition) is compacted")
             }
+        }
+    }
+
+    private func compactLedger(_ partition: Int) -> Bool {
+        let log = ledger[partition]
+        return ledger[partition].compact { self.isVisible($0, in: log) }
+    }
+
+    /// What is older than the ledger's retention is gone.
+    private func forget() {
+        for partition in ledger.indices where ledger[partition].forget(before: now - setup.retention) {
+            count(.ledgerForgotten)
+            judge.hasForgotten = true
+            story("ledger \(partition) begins at \(ledger[partition].low) now")
         }
     }
 
@@ -162,6 +182,8 @@ extension World {
         isCalm = true
         apiTrouble = nil
         story("calm")
+        for order in holds { letGo(order) }
+        restoreSource()
         for slot in processes.indices {
             guard let process = processes[slot] else {
                 startProcess(slot)

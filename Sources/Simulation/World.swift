@@ -1,4 +1,5 @@
 internal import BridgeCore
+internal import Records
 
 /// Everything outside the replicas' machines, and the replicas: one history. Nothing here happens by itself; every
 /// delay, order and fault is drawn from the history's seed.
@@ -18,6 +19,9 @@ final class World {
     // The broker.
     var source: [Log]
     var ledger: [Log]
+    var control: [Record] = []
+    /// The source's partitions while another topic has their name.
+    var missing: [Int: Log] = [:]
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
@@ -26,6 +30,12 @@ final class World {
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
     var instances = 0
+    // The operators.
+    var operatorsReadTo: Int64 = 0
+    var replaysLeft = 0
+    var replaysUnderWay = 0
+    var holds: [HoldOrder] = []
+    var replayed: Set<UInt64> = []
     // The replicas.
     var processes: [Process?]
     var incarnations = 0
@@ -44,6 +54,7 @@ final class World {
         #endif
         self.setup = setup
         judge = Judge(setup: setup)
+        replaysLeft = setup.replays == 0 ? 0 : 8
         source = Array(repeating: Log(), count: setup.partitions)
         ledger = Array(repeating: Log(), count: max(1, setup.partitions - (setup.isLedgerShort ? 1 : 0)))
         producers = Array(repeating: ProducerState(), count: setup.replicas)
@@ -117,11 +128,9 @@ final class World {
 
     /// Whether nothing is left to happen: every record before the end of its partition, no call under way.
     private var isQuiet: Bool {
-        guard requestsUnderWay == 0 else { return false }
+        guard requestsUnderWay == 0, replaysUnderWay == 0, missing.isEmpty else { return false }
         for partition in source.indices where partition < ledger.count {
-            guard group.committed[Int32(partition)] == source[partition].high || source[partition].high == 0,
-                group.pending[Int32(partition)] == nil
-            else { return false }
+            guard committed(partition) == source[partition].high else { return false }
         }
         return judge.hasAllOutcomes(self)
     }

@@ -112,6 +112,17 @@ struct HoldTests {
         #expect(control.harness.commit()?.kinds == ["attempting 2"])
     }
 
+    @Test("An intent that is committed when the lease has run out is released, not kept until its token expires")
+    func releasedWithoutLease() throws {
+        let control = Control()
+        control.confirm()
+        control.harness.admit(event("e", offset: 0))
+        control.harness.commit()
+        control.harness.wait(20_000)
+        #expect(control.harness.calls().isEmpty)
+        #expect(control.harness.commit()?.kinds == ["released 1 not-sent"])
+    }
+
     @Test("A hold is confirmed at once, and its confirmation says that it was seen")
     func confirmed() throws {
         let control = Control()

@@ -1,0 +1,184 @@
+import Records
+import Testing
+
+@testable import BridgeCore
+
+/// What the simulation found in replays and in what they rest on.
+@Suite("Replays and their places", .timeLimit(.minutes(5)))
+struct ReplayPlaceTests {
+    private static let nonce: UInt64 = 77
+
+    private func withHeaders(_ original: Record, _ identity: EventIdentity, finding: String?) -> DecodedRecord {
+        var record = original
+        record.headers = [
+            Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, Hex.digits(Self.nonce)),
+            Header(Replay.HeaderName.identity, String(decoding: identity.key, as: UTF8.self)),
+        ]
+        if let finding { record.headers.append(Header(Replay.HeaderName.finding, finding)) }
+        return RequestDecoder().decode(record)
+    }
+
+    @Test("Of an event that was too large for its dead letter a person can say that it was started")
+    func resolved() {
+        let old = event("e", offset: 3)
+        let harness = Harness.owning(ledger: [
+            .init(record: old, state: .deadLettered(.outcomeUnknown, nonce: Self.nonce))
+        ])
+        harness.admit(withHeaders(record(nil, offset: 10), old.identity, finding: "started"))
+        harness.admit(event("e", offset: 11))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started - operator"])
+        #expect(harness.groupOffsets[0] == 12, "the repeat is suppressed")
+    }
+
+    @Test("Where the ledger has forgotten such an event, its repeat is suppressed all the same")
+    func resolvedForgotten() {
+        let harness = Harness.owning()
+        harness.admit(withHeaders(record(nil, offset: 10), event("e", offset: 3).identity, finding: "started"))
+        harness.commitAll()
+        harness.admit(event("e", offset: 11))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started - operator"])
+        #expect(harness.groupOffsets[0] == 12)
+    }
+
+    @Test("Such an event cannot be called again", arguments: [nil, "not-started"] as [String?])
+    func notCalled(finding: String?) {
+        let old = event("e", offset: 3)
+        let harness = Harness.owning(ledger: [
+            .init(record: old, state: .deadLettered(.outcomeUnknown, nonce: Self.nonce))
+        ])
+        harness.admit(withHeaders(record(nil, offset: 10), old.identity, finding: finding))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead replay-refused"])
+    }
+
+    @Test("A record in conflict that is read again while its replay is under way gets no second dead letter")
+    func conflictUnderReplay() {
+        let first = event("e", offset: 3)
+        let other = event("e", offset: 4, campaign: "cd-2")
+        let place = EventIdentity.position(of: other.record)
+        let harness = Harness(partitions: 1)
+        harness.seed(.init(record: first, state: .deadLettered(.rejected, nonce: 1)))
+        guard case .success(let request) = other.content else {
+            Issue.record("the event is not taken")
+            return
+        }
+        let attempt = Attempt(
+            number: 1, owner: "other", startedAt: startOfTime, tokenExpiry: startOfTime / 1000 + 40)
+        let entry = LedgerEntry(generation: 1, sourceOffset: 9, scope: request.scope, state: .attempting(attempt))
+        harness.ledger[0]?.append((place.key, LedgerWire.value(entry)))
+        harness.machine.producerReady(at: harness.now)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(other)
+        harness.commitAll()
+        #expect(harness.results.isEmpty)
+    }
+
+    @Test("A replay of an invalid record waits for that record's own dead letter")
+    func replayBehindInvalid() {
+        let harness = Harness.owning()
+        let invalid = RequestDecoder().decode(record("{", offset: 0))
+        harness.admit(invalid)
+        harness.admit(withHeaders(event("e", offset: 1).record, invalid.identity, finding: nil))
+        harness.commitAll()
+        #expect(Set(harness.results.map(\.summary)) == ["dead invalid-json", "dead replay-refused"])
+    }
+
+    @Test("A replay that was refused once stays refused, whatever is forgotten later")
+    func refusedOnce() {
+        let again = replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted)
+        let place = EventIdentity.position(of: again.record)
+        let harness = Harness(partitions: 1)
+        let entry = LedgerEntry(
+            generation: 0, sourceOffset: 10, scope: 1, state: .deadLettered(.replayRefused, nonce: 5))
+        harness.ledger[0] = [(place.key, LedgerWire.value(entry))]
+        harness.machine.producerReady(at: harness.now)
+        harness.assign([0])
+        harness.takeOver()
+        #expect(harness.call(again) == nil)
+        harness.commitAll()
+        #expect(harness.results.isEmpty)
+        #expect(harness.groupOffsets[0] == 11)
+    }
+
+    @Test("A late answer that comes after a replay was taken up is looked at before its intent")
+    func lateBeforeIntent() throws {
+        let harness = Harness.owning(ledger: [
+            .init(record: event("e", offset: 3), state: .deadLettered(.outcomeUnknown, nonce: Self.nonce))
+        ])
+        let call = try #require(harness.call(event("x", offset: 9)))
+        harness.admit(replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted))
+        let key = event("e", offset: 3).identity.key
+        let late = LateAnswer(
+            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
+            result: .started(StartAnswer(instanceID: "in-9")))
+        harness.write(LateWrite(partition: 0, hash: KeyHash(key, key: harness.machine.hashKey), answer: late))
+        harness.tail(0)
+        harness.answer(call, active)
+        harness.commitAll()
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.map(\.summary) == ["started in-1 answer", "dead replay-refused"])
+        harness.admit(event("y", offset: 11))
+        harness.commitAll()
+        #expect(harness.calls().count == 1, "its campaign goes on")
+    }
+
+    @Test(
+        "What is too old for the ledger's memory of its repeats is not safe to replay",
+        arguments: [
+            (Int64(86_400_000 + 3_600_000), "dead expired"),
+            (Int64(86_400_000 + 3_600_001), "dead expired-outside-window"),
+        ])
+    func tooOld(age: Int64, ends: String) {
+        let harness = Harness.owning()
+        harness.wait(age)
+        harness.admit(event("e", offset: 0))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == [ends])
+    }
+
+    @Test("An expired event of a stream that nobody serves is expired first: its dead letter could not be safe")
+    func expiredFirst() {
+        let harness = Harness.owning(
+            connections: [.init(name: "main", streams: ["st-1"], accountID: "acc-1", requestsPerMinute: 0)])
+        harness.wait(7 * 86_400_000)
+        harness.admit(event("e", offset: 0, stream: "st-9"))
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead expired-outside-window"])
+    }
+}
+
+@Suite("What a broker left open", .timeLimit(.minutes(5)))
+struct SettlingTests {
+    @Test("It is settled after partitions were given up: their next owner waits for it")
+    func afterGivingUp() throws {
+        let harness = Harness.owning([0, 1]) { $0.settledPartitions = 2 }
+        #expect(harness.commit()?.settles == 2)
+        #expect(harness.commit() == nil)
+        harness.revoke([1])
+        #expect(harness.finishedRevokes().count == 1)
+        #expect(harness.commit()?.settles == 2)
+        #expect(harness.commit() == nil)
+    }
+
+    @Test("It is settled when an own doubt cannot read the ledger to its mark")
+    func doubtThatCannotRead() throws {
+        let harness = Harness.owning { $0.settledPartitions = 1 }
+        harness.commit()
+        let call = try #require(harness.call(event("e", offset: 0)))
+        harness.answer(call, timeout)
+        harness.wait(60_000)
+        _ = harness.calls()
+        let mark = try #require(harness.doubtMarks().first)
+        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 100, at: harness.now)
+        #expect(harness.begin() == nil)
+        harness.wait(20_001)
+        _ = harness.calls()
+        #expect(harness.commit()?.settles == 1)
+        harness.machine.ledgerEnd(partition: 0, offset: 100, at: harness.now)
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead outcome-unknown"])
+    }
+}
