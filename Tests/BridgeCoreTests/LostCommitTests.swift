@@ -261,7 +261,7 @@ extension Harness {
 }
 
 @Suite("Settling what a broker left open", .timeLimit(.minutes(5)))
-struct SettlingTests {
+struct HangingTransactionTests {
     @Test("A new producer's first transaction settles the ledger's partitions, and is bound to the assignment")
     func first() throws {
         let harness = Harness.owning { $0.settledPartitions = 3 }
