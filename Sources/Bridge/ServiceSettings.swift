@@ -48,8 +48,12 @@ extension BridgeSettings {
         core.maximumReady = calls.maximumReady
         core.maximumTransaction = transactions.maximumEntries
         core.retryInitial = retry.initialDelay.milliseconds
+        core.retryJitterPercent = Int64(retry.jitterPercent)
+        core.maximumTransactionBytes = transactions.maximumBytes
+        core.maximumEntries = ledger.maximumEntries
         core.retryMaximum = retry.maximumDelay.milliseconds
         core.circuitFailures = circuit.failures
+        core.circuitForeignAnswers = circuit.foreignAnswers
         core.circuitOpen = circuit.openFor.milliseconds
         if let pause = connections.map(\.throttlePause).min() { core.throttlePause = pause.milliseconds }
         if let maximum = connections.map(\.retryAfterMaximum).max() { core.retryAfterMaximum = maximum.milliseconds }
@@ -69,7 +73,8 @@ extension BridgeSettings {
     package func encoder(version: String) -> ResultEncoder {
         ResultEncoder(
             topics: resultTopics, format: results.format == .binary ? .binary : .structured,
-            eventSource: results.source, accounts: connections.map(\.accountId), version: version)
+            eventSource: results.source, accounts: connections.map(\.accountId), version: version,
+            maximumLetterBytes: deadLetters.maximumBytes)
     }
 
     /// Decodes what the ledger's topic holds: as `decoder`, or the same with the original place in headers.

@@ -57,13 +57,19 @@ package struct CoreSettings: Sendable {
     package var maximumReady = 1000
     /// Events in one transaction.
     package var maximumTransaction = 2000
+    /// Bytes of source records whose results go into one transaction.
+    package var maximumTransactionBytes = 64 << 20
+    /// Entries of the ledger that the replica keeps in memory.
+    package var maximumEntries = Int.max
     package var retryInitial: Int64 = 1000
     package var retryMaximum: Int64 = 60_000
+    package var retryJitterPercent: Int64 = 50
     /// The pause after a refusal that does not say how long.
     package var throttlePause: Int64 = 60_000
     package var retryAfterMaximum: Int64 = 900_000
     /// Consecutive failures that open a connection's circuit, and how long it stays open.
     package var circuitFailures = 5
+    package var circuitForeignAnswers = 3
     package var circuitOpen: Int64 = 30_000
     /// How long a watermark that moved without a call may wait for its commit.
     package var offsetInterval: Int64 = 1000

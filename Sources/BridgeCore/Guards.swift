@@ -59,10 +59,16 @@ struct Circuit: Sendable {
     private(set) var isProbing = false
     /// Whether the API itself has answered since the last failure that looked like somebody else's answer.
     private(set) var hasAnswered = false
+    /// Since this process began.
+    private var hasEverAnswered = false
+    /// Answers in a row that were somebody else's.
+    private var foreign = 0
     private let threshold: Int
+    private let foreignThreshold: Int
     private let pause: Int64
 
-    init(threshold: Int, pause: Int64) {
+    init(threshold: Int, foreignThreshold: Int, pause: Int64) {
+        self.foreignThreshold = foreignThreshold
         self.threshold = threshold
         self.pause = pause
     }
@@ -80,16 +86,19 @@ struct Circuit: Sendable {
     /// - Parameter isOwn: whether only the API itself can have given this answer; a gateway refuses and throttles too.
     mutating func succeeded(isOwn: Bool = true) {
         failures = 0
+        foreign = 0
         openUntil = nil
         isProbing = false
-        if isOwn { hasAnswered = true }
+        if isOwn { (hasAnswered, hasEverAnswered) = (true, true) }
     }
 
     /// - Returns: whether this failure opened the circuit.
     mutating func failed(at now: Int64, isForeign: Bool) -> Bool {
         failures += 1
+        foreign = isForeign ? foreign + 1 : 0
         isProbing = false
-        let opens = failures >= threshold || (isForeign && !hasAnswered) || openUntil != nil
+        let opens =
+            failures >= threshold || foreign >= foreignThreshold || (isForeign && !hasEverAnswered) || openUntil != nil
         if isForeign { hasAnswered = false }
         guard opens else { return false }
         let wasOpen = openUntil != nil
@@ -98,12 +107,15 @@ struct Circuit: Sendable {
     }
 }
 
-/// How long an event waits between attempts: doubling, capped, with jitter over the upper half.
+/// How long an event waits between attempts: doubling, capped, with jitter.
 package struct RetryPolicy: Sendable {
     package var initial: Int64
     package var maximum: Int64
+    /// By how much a wait is shortened at random, at most.
+    package var jitterPercent: Int64
 
-    package init(initial: Int64, maximum: Int64) {
+    package init(initial: Int64, maximum: Int64, jitterPercent: Int64 = 50) {
+        self.jitterPercent = jitterPercent
         self.initial = initial
         self.maximum = maximum
     }
@@ -111,6 +123,7 @@ package struct RetryPolicy: Sendable {
     /// - Parameter failures: attempts in a row that came to nothing, from 1.
     package func delay(after failures: Int, random: inout SeededRandom) -> Int64 {
         let doubled = failures > 20 ? maximum : min(maximum, initial << Int64(max(0, failures - 1)))
-        return doubled / 2 + Int64.random(in: 0...max(1, doubled - doubled / 2), using: &random)
+        let jitter = doubled / 100 * jitterPercent + doubled % 100 * jitterPercent / 100
+        return doubled - jitter + Int64.random(in: 0...max(1, jitter), using: &random)
     }
 }

@@ -49,7 +49,9 @@ struct Lanes {
         accounts = settings.connections.map { connection in
             Account(
                 budget: RateBudget(perMinute: connection.requestsPerMinute, burst: connection.burst),
-                circuit: Circuit(threshold: settings.circuitFailures, pause: settings.circuitOpen),
+                circuit: Circuit(
+                    threshold: settings.circuitFailures, foreignThreshold: settings.circuitForeignAnswers,
+                    pause: settings.circuitOpen),
                 maximumInFlight: connection.maximumInFlight)
         }
     }

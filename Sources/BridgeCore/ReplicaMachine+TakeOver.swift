@@ -64,7 +64,9 @@ extension ReplicaMachine {
     }
 
     /// The next transaction settles what the broker may have left open.
-    mutating func settle() { settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0 }
+    mutating func settle() {
+        settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0
+    }
 
     /// L5: what became of a transaction is not known. Everything still owned is taken over anew, with a new producer;
     /// calls in flight and answers in hand stay.
@@ -189,6 +191,13 @@ extension ReplicaMachine {
 
     private mutating func ledgerRead(_ number: Int32) {
         guard let partition = partitions[number], case .ledger(let start, _) = partition.stage else { return }
+        if partitions.values.reduce(0, { $0 + $1.index.count }) > settings.maximumEntries {
+            block(
+                number,
+                "the ledgers of the assigned partitions have more than \(settings.maximumEntries) entries: raise"
+                    + " ledger.maximumEntries, or add replicas")
+            return
+        }
         if let text = partition.unreadable {
             block(
                 number,

@@ -11,8 +11,13 @@ extension ReplicaMachine {
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
-        while plan.writes.count < settings.maximumTransaction, let ref = due.popFirst() {
-            if let write = dueWrite(ref, transaction: plan.id, at: now) { plan.writes.append(write) }
+        var bytes = 0
+        while plan.writes.count < settings.maximumTransaction, bytes < settings.maximumTransactionBytes,
+            let ref = due.popFirst()
+        {
+            guard let write = dueWrite(ref, transaction: plan.id, at: now) else { continue }
+            plan.writes.append(write)
+            bytes += write.result?.event.bytes ?? 0
         }
         addIntents(to: &plan, at: now)
         // L2: the offsets of every partition with a write are the fence, moved or not.
@@ -59,7 +64,8 @@ extension ReplicaMachine {
     /// again.
     private mutating func settling(_ assignment: Int) -> TransactionPlan {
         let plan = TransactionPlan(
-            id: transactions, assignment: assignment, writes: [], offsets: [:], settles: max(settings.settledPartitions, ownedPartitions))
+            id: transactions, assignment: assignment, writes: [], offsets: [:],
+            settles: max(settings.settledPartitions, ownedPartitions))
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }

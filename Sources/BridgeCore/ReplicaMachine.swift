@@ -96,7 +96,9 @@ package struct ReplicaMachine: ~Copyable {
         self.settings = settings
         self.random = random
         hashKey = HashKey(first: self.random.next(), second: self.random.next())
-        retry = RetryPolicy(initial: settings.retryInitial, maximum: settings.retryMaximum)
+        retry = RetryPolicy(
+            initial: settings.retryInitial, maximum: settings.retryMaximum,
+            jitterPercent: settings.retryJitterPercent)
         lanes = Lanes(settings: settings)
         knowledge = Array(repeating: ConnectionKnowledge(), count: settings.connections.count)
     }

@@ -30,10 +30,14 @@ package struct ResultEncoder: Sendable {
     /// Account of each connection, by its number.
     package var accounts: [String]
     package var version: String
+    /// A larger dead letter goes without its value, then without its headers.
+    package var maximumLetterBytes: Int
 
     package init(
-        topics: ResultTopics, format: Format, eventSource: String, accounts: [String], version: String
+        topics: ResultTopics, format: Format, eventSource: String, accounts: [String], version: String,
+        maximumLetterBytes: Int = .max
     ) {
+        self.maximumLetterBytes = maximumLetterBytes
         self.topics = topics
         self.format = format
         self.eventSource = eventSource
@@ -82,10 +86,21 @@ package struct ResultEncoder: Sendable {
         switch result.outcome {
         case .started(let answer, let evidence): return [started(result, answer, evidence, at: wall)]
         case .deadLetter(let reason, let message, let nonce):
-            let letter = DeadLetterEncoder(topics: topics, version: version)
-                .record(result, reason: reason, message: message, nonce: nonce)
+            let letter = bounded(result, reason, message, nonce)
             guard let topic = topics.failed else { return [letter] }
             return [letter, failed(result, reason, message, topic: topic, at: wall)]
+        }
+    }
+
+    private func bounded(
+        _ result: ResultWrite, _ reason: DeadLetterReason, _ message: String, _ nonce: UInt64
+    ) -> OutgoingRecord {
+        let encoder = DeadLetterEncoder(topics: topics, version: version)
+        var result = result
+        while true {
+            let letter = encoder.record(result, reason: reason, message: message, nonce: nonce)
+            guard letter.bytes > maximumLetterBytes, result.shortening != .withoutHeaders else { return letter }
+            result.shortening = result.shortening.next
         }
     }
 

@@ -70,4 +70,9 @@ package struct OutgoingRecord: Hashable, Sendable {
         self.value = value
         self.headers = headers
     }
+
+    /// Of key, value and headers.
+    package var bytes: Int {
+        headers.reduce((key?.count ?? 0) + (value?.count ?? 0)) { $0 + $1.name.count + ($1.value?.count ?? 0) }
+    }
 }

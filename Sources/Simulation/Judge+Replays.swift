@@ -104,7 +104,9 @@ extension Judge {
     func isRefusalJustified(_ record: Written) -> Bool {
         guard let answer = record.answer else { return false }
         let finding = record.event.replay?.finding
-        if !answer.isProper || (answer.needsFinding && finding == nil) || undone.contains(record.identity) { return true }
+        if !answer.isProper || (answer.needsFinding && finding == nil) || undone.contains(record.identity) {
+            return true
+        }
         if finding == .notStarted && lateStarts.contains(record.identity) { return true }
         return hasForgotten && finding == nil
     }

@@ -150,7 +150,7 @@ struct GuardTests {
 
     @Test("A circuit opens after failures in a row, lets one probe through, and closes by an answer")
     func circuit() {
-        var circuit = Circuit(threshold: 3, pause: 1000)
+        var circuit = Circuit(threshold: 3, foreignThreshold: 9, pause: 1000)
         let first = [circuit.failed(at: 0, isForeign: false), circuit.failed(at: 0, isForeign: false)]
         #expect(first == [false, false] && circuit.allows(at: 0))
         circuit.succeeded()
@@ -172,16 +172,34 @@ struct GuardTests {
         #expect(circuit.allows(at: 0) && circuit.openUntil == nil)
     }
 
-    @Test("A foreign answer opens the circuit at once where the API itself has not answered before")
+    @Test(
+        "A foreign answer opens the circuit at once where the API itself has never answered, else several in a row do")
     func foreignCircuit() {
-        var fresh = Circuit(threshold: 5, pause: 1000)
+        var fresh = Circuit(threshold: 5, foreignThreshold: 9, pause: 1000)
         let opened = fresh.failed(at: 0, isForeign: true)
         #expect(opened)
-        var known = Circuit(threshold: 5, pause: 1000)
+        var known = Circuit(threshold: 5, foreignThreshold: 3, pause: 1000)
         known.succeeded()
         let first = known.failed(at: 0, isForeign: true)
         let second = known.failed(at: 0, isForeign: true)
-        #expect(!first && second)
+        let third = known.failed(at: 0, isForeign: true)
+        #expect(!first && !second && third)
+    }
+
+    @Test("A transaction takes no more results than its bytes allow, and a ledger that is too large blocks")
+    func bounds() throws {
+        let harness = Harness.owning {
+            $0.maximumTransactionBytes = 1
+            $0.maximumEntries = 1
+        }
+        harness.admit(event("a", offset: 0, stream: "?"), event("b", offset: 1, stream: "?"))
+        #expect(harness.commit()?.writes.count == 1)
+        harness.commitAll()
+        #expect(harness.results.count == 2)
+        harness.revoke([0], isLost: true)
+        harness.assign([0])
+        harness.takeOver()
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.stage) == [.blocked])
     }
 
     @Test("An open circuit pauses its account only, and its probe brings all of it back")
