@@ -25,7 +25,7 @@ simulation: ## seeded histories of the core; HISTORIES=20000 SEED=1 TRACE=1; FAU
 	@HISTORIES="$(HISTORIES)" SEED="$(SEED)" TRACE="$(TRACE)" FAULTS="$(FAULTS)" scripts/simulation
 
 chaos: build ## kills, stops and outages on a real broker, and the verdict; MINUTES=10 SEED=1 REPLICAS=3 NODES=3
-	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" WITHOUT="$(WITHOUT)" WITH="$(WITH)" scripts/chaos
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" WITHOUT="$(WITHOUT)" scripts/chaos
 
 chaos-bites: ## the same with a bridge that is broken on purpose: the judge must find it; FAULTS="unknownIsTriedAgain"
 	@FAULTS="$(FAULTS)" MINUTES="$(MINUTES)" SEED="$(SEED)" scripts/chaos-bites

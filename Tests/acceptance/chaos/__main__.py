@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from chaos.network import ROOT
-from chaos.plan import KINDS, ON_REQUEST
+from chaos.plan import KINDS
 from chaos.run import Options, command, run, table
 
 
@@ -21,17 +21,14 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=25, help="events a second (25)")
     parser.add_argument("--gap", type=float, default=3, help="seconds from one trouble to the next, about (3)")
     parser.add_argument("--without", default="", help=f"kinds that are left out, by comma; of {', '.join(KINDS)}")
-    parser.add_argument("--with", dest="with_", default="", metavar="KINDS",
-                        help=f"kinds that are left out otherwise; of {', '.join(sorted(ON_REQUEST))}")
     parser.add_argument("--fault", default="", help="a deliberate fault, for a binary that has them")
     parser.add_argument("--binary", type=Path, default=ROOT / ".build/release/campaign-bridge")
     parser.add_argument("--bites", action="store_true", help="the judge must complain: 0 if it does, 1 if not")
     parser.add_argument("--keep", action="store_true", help="keep the logs of a clean run too")
     chosen = parser.parse_args()
-    without, wanted = (frozenset(filter(None, text.split(","))) for text in (chosen.without, chosen.with_))
-    if unknown := (without | wanted) - set(KINDS):
+    without = frozenset(filter(None, chosen.without.split(",")))
+    if unknown := without - set(KINDS):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    without |= ON_REQUEST - wanted
     options = Options(chosen.seed, chosen.minutes * 60, chosen.replicas, chosen.nodes, chosen.rate, chosen.gap, without,
                       chosen.fault)
     folder = Path(tempfile.mkdtemp(prefix=f"campaign-bridge-chaos-{chosen.seed}-"))

@@ -3,7 +3,7 @@
 import json
 import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from evidence import Hold, headers
 from harness import until
 
@@ -107,5 +107,8 @@ def in_force(world, offset: int) -> float | None:
         waiting = [one for one in replicas.values()
                    if one and one["until"] / 1000 + LEASE_MARGIN > now and one["seen"] <= offset]
         return None if waiting else now
+    except KafkaException:
+        # A broker went away while it was asked: it is asked again.
+        return None
     finally:
         consumer.close()

@@ -62,8 +62,6 @@ KINDS = {
     "replay": (5, "operator", 0, 0),
     "hold": (3, "holds", 3, 12),
 }
-# Left out unless they are asked for.
-ON_REQUEST = frozenset({"replay", "hold"})
 MOST_GROWTHS = 3
 
 

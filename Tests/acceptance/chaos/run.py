@@ -13,7 +13,7 @@ from judge import Verdict
 
 from chaos.actions import do
 from chaos.network import toxiproxy
-from chaos.plan import ON_REQUEST, Scene, Step, plan
+from chaos.plan import Scene, Step, plan
 from chaos.times import times
 from chaos.world import World
 
@@ -30,7 +30,7 @@ class Options:
     nodes: int = 3
     rate: float = 25
     gap: float = 3
-    without: frozenset = ON_REQUEST
+    without: frozenset = frozenset()
     # A deliberate fault of a binary that was built with them.
     fault: str = ""
 
@@ -196,7 +196,6 @@ def table(report: Report, options: Options) -> str:
 def command(options: Options) -> str:
     words = ["make chaos", f"MINUTES={options.seconds / 60:g}", f"SEED={options.seed}", f"REPLICAS={options.replicas}",
              f"NODES={options.nodes}"]
-    for name, kinds in (("WITHOUT", options.without - ON_REQUEST), ("WITH", ON_REQUEST - options.without)):
-        if kinds:
-            words.append(f"{name}={','.join(sorted(kinds))}")
+    if options.without:
+        words.append(f"WITHOUT={','.join(sorted(options.without))}")
     return " ".join(words)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,4 +231,6 @@ class World(Deployment):
         if self.network is not None:
             self.network.close()
         if (self.folder / "kafka").exists():
+            for log in self.folder.glob("kafka/node-*/broker.log"):
+                shutil.copy(log, self.folder / f"broker-{log.parent.name}.log")
             self.kafka("wipe")
