@@ -58,6 +58,10 @@ package struct StoryFact: Sendable, Equatable {
         self.text = text
     }
 
+    fileprivate func isAtPlace(of other: StoryFact) -> Bool {
+        offset == other.offset && partition == other.partition && topic == other.topic
+    }
+
     fileprivate var rank: (Int64, Int, Int64) { (time, Kind.allCases.firstIndex(of: kind) ?? 0, offset) }
 }
 
@@ -88,7 +92,9 @@ package struct Story: Sendable {
 
     init(requestID: String) { self.requestID = requestID }
 
+    /// What is at the same place is the same, as with a record that is read in the source and in the intake topic.
     mutating func add(_ fact: StoryFact) {
+        guard !facts.contains(where: { $0.isAtPlace(of: fact) }) else { return }
         guard facts.count < Self.maximumFacts else {
             omitted += 1
             return

@@ -9,12 +9,17 @@ package struct StoryCollector: Sendable {
         package var started: String
         package var deadLetters: String
         package var ledger: String
+        /// Where the source's records are moved to by identity; nil: they are not.
+        package var intake: String?
 
-        package init(source: String, started: String, deadLetters: String, ledger: String) {
+        package init(
+            source: String, started: String, deadLetters: String, ledger: String, intake: String? = nil
+        ) {
             self.source = source
             self.started = started
             self.deadLetters = deadLetters
             self.ledger = ledger
+            self.intake = intake
         }
     }
 
@@ -27,8 +32,9 @@ package struct StoryCollector: Sendable {
     private var stories: [String: Story] = [:]
     /// Events that fit and were not kept.
     package private(set) var omitted = 0
-    /// The lowest offset of each source partition at which the event is known to have a record.
-    package private(set) var sourceOffsets: [Int32: Int64] = [:]
+    /// The lowest offset at which the event is known to have a record, of each partition of the topic that the ledger
+    /// tells of: the intake topic, or else the source.
+    package private(set) var ledgerOffsets: [Int32: Int64] = [:]
 
     package init(_ query: StoryQuery, topics: Topics, decoder: RequestDecoder) {
         self.query = query
@@ -52,7 +58,12 @@ package struct StoryCollector: Sendable {
         case topics.ledger: takeLedger(record)
         case topics.deadLetters: takeLetter(record)
         case topics.started: takeStarted(record)
-        case topics.source: takeSource(record)
+        case topics.source: takeRequest(record, decoder.decode(record))
+        case topics.intake:
+            guard !IntakeOrigin.isMark(record) else { return }
+            var decoder = decoder
+            decoder.readsIntake = true
+            takeRequest(record, decoder.decode(record))
         default: break
         }
     }
@@ -67,8 +78,8 @@ package struct StoryCollector: Sendable {
         stories[requestID] = story
     }
 
-    private mutating func sourceRecord(_ partition: Int32, _ offset: Int64) {
-        sourceOffsets[partition] = min(offset, sourceOffsets[partition] ?? .max)
+    private mutating func knows(_ partition: Int32, _ offset: Int64) {
+        ledgerOffsets[partition] = min(offset, ledgerOffsets[partition] ?? .max)
     }
 
     private mutating func takeLedger(_ record: Record) {
@@ -85,7 +96,7 @@ package struct StoryCollector: Sendable {
             }
         case .entry(let key, let entry):
             guard let identity = EventIdentity(key: key), query.fits(identity) else { return }
-            sourceRecord(record.partition, entry.sourceOffset)
+            knows(record.partition, entry.sourceOffset)
             let (kind, text) = Self.words(entry)
             change(identity.requestID) { story in
                 story.know(identity)
@@ -108,7 +119,9 @@ package struct StoryCollector: Sendable {
             return
         }
         letter.readRequest(record, decoder: decoder)
-        if let source = letter.source, source.topic == topics.source { sourceRecord(source.partition, source.offset) }
+        if let source = letter.source, source.topic == topics.source, topics.intake == nil {
+            knows(source.partition, source.offset)
+        }
         // A record in conflict with the event, and a refused replay, have an entry of their own.
         let isOwn = letter.identityKey.map { EventIdentity(key: $0)?.requestID == letter.requestID } ?? true
         let text =
@@ -154,13 +167,14 @@ package struct StoryCollector: Sendable {
         }
     }
 
-    private mutating func takeSource(_ record: Record) {
+    /// - Parameters:
+    ///   - record: as it was read.
+    ///   - event: with the record as it stood in the source.
+    private mutating func takeRequest(_ record: Record, _ event: DecodedRecord) {
         let replayKey = record.headers.last { $0.name.elementsEqual(Replay.HeaderName.identity.utf8) }?.value
-        let event = decoder.decode(record)
         // A replay belongs to the event of the dead letter that it answers, whatever its own bytes say.
         let identity = replayKey.flatMap { EventIdentity(key: $0) } ?? event.identity
         guard query.fits(identity) else { return }
-        sourceRecord(record.partition, record.offset)
         let generation = record.text(Replay.HeaderName.generation)
         let isReplay = replayKey != nil || generation != nil
         var text = "request written"
@@ -171,11 +185,12 @@ package struct StoryCollector: Sendable {
                 + (record.text(Replay.HeaderName.reason) ?? "not said")
             if let finding = record.text(Replay.HeaderName.finding) { text += "; found: \(finding)" }
         }
+        if record.topic == topics.intake { text += "; moved to \(record.topic) \(record.partition):\(record.offset)" }
         change(identity.requestID) { story in
             story.know(identity)
             if case .success(let request) = event.content { story.know(request) }
             if let number = generation.flatMap({ Int32($0) }) { story.replay = max(story.replay, number) }
-            story.add(StoryFact(isReplay ? .replay : .request, record, text))
+            story.add(StoryFact(isReplay ? .replay : .request, event.record, text))
         }
     }
 

@@ -46,20 +46,15 @@ struct InspectCommand: Sendable {
         var collector = StoryCollector(
             query,
             topics: StoryCollector.Topics(
-                source: topics.source, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger),
+                source: topics.source, started: topics.started, deadLetters: topics.deadLetters, ledger: topics.ledger,
+                intake: settings.source.isRekeyed ? topics.intake : nil),
             decoder: settings.decoder)
         let reading = Reading(settings: settings)
         var ranges = try await reading.ranges([topics.ledger])
         ranges += try await reading.ranges([topics.started, topics.deadLetters], since: since)
         try await reading.each(ranges, "reading ledger and results") { collector.take($0) }
-        var source = try await reading.ranges([topics.source], since: since)
-        if !collector.sourceOffsets.isEmpty {
-            source = source.compactMap { range in
-                guard let from = collector.sourceOffsets[range.partition.partition] else { return nil }
-                return ScanRange(range.partition, from: max(from, range.from), end: range.end)
-            }
-        }
-        try await reading.each(source, "reading the source") { collector.take($0) }
+        let requests = try await StoryRanges(reading: reading, since: since).ranges(known: collector.ledgerOffsets)
+        try await reading.each(requests, "reading requests") { collector.take($0) }
         guard !collector.isEmpty else {
             Process.complain(
                 "campaign-bridge inspect: nothing is known of such an event"

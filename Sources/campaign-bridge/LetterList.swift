@@ -31,18 +31,18 @@ struct LetterList: Sendable {
         var counts = Counts()
         let scan = try await reading.scan(open)
         var bar = ScanBar("reading dead letters", open)
+        var merge = TimeMerge<DeadLetter>(partitions: open.map(\.partition.partition), capacity: Self.heldBack)
         do {
-            var merge = TimeMerge<DeadLetter>(partitions: open.map(\.partition.partition), capacity: Self.heldBack)
             var paused: Set<Int32> = []
             while let part = try await scan.read() {
-                if !printer.sharesTheTerminal { bar.show(part) }
+                bar.show(part)
                 switch part {
                 case .end(let partition): merge.ended(partition.partition)
                 case .records(let records): counts.take(records, filter, settings.decoder, &merge)
                 }
                 for letter in merge.take() {
                     if newest.keep(letter) { continue }
-                    if printer.sharesTheTerminal { bar.end() }
+                    if printer.needsTheTerminal { bar.end() }
                     try printer.add(letter)
                 }
                 let full = merge.full.subtracting(paused)
@@ -59,6 +59,9 @@ struct LetterList: Sendable {
             bar.end()
             await scan.close()
             // What was read is shown, and that it is not all.
+            for range in open { merge.ended(range.partition.partition) }
+            for letter in merge.take() where !newest.keep(letter) { try printer.add(letter) }
+            for letter in newest.inOrder { try printer.add(letter) }
             try printer.end(counts.read, counts.matched, complete: false)
             throw error
         }
@@ -117,8 +120,8 @@ struct LetterPrinter {
 
     init(isJSON: Bool) { self.isJSON = isJSON }
 
-    /// Whether rows are written to the terminal on which a progress bar would stand.
-    var sharesTheTerminal: Bool { !isJSON && Output.standardOutput.facts.width != nil }
+    /// Whether the next one is written to a terminal, where a progress bar would stand in its way.
+    var needsTheTerminal: Bool { Output.standardOutput.facts.width != nil && (isJSON || rows.writesWithNext) }
 
     mutating func add(_ letter: DeadLetter) throws(OutputError) {
         guard !isJSON else { return try list.add(letter.json) }

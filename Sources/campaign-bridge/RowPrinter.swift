@@ -14,9 +14,13 @@ struct RowPrinter {
         self.output = output
     }
 
+    /// Whether the next row makes it write.
+    var writesWithNext: Bool { rows.count + 1 >= Self.sample }
+
     mutating func add(_ cells: [StyledText]) throws(OutputError) {
+        let isFull = writesWithNext
         rows.append(cells)
-        if rows.count >= Self.sample { try flush() }
+        if isFull { try flush() }
     }
 
     /// Writes what is held; the head too, where there was a row.

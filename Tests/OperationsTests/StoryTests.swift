@@ -42,7 +42,7 @@ struct StoryTests {
             Sample.entry("order-2", .started(instanceID: nil), offset: 4),
         ]
         let collector = collect(records)
-        #expect(collector.sorted.count == 1 && collector.sourceOffsets == [3: 1042])
+        #expect(collector.sorted.count == 1 && collector.ledgerOffsets == [3: 1042])
         let story = try #require(collector.sorted.first)
         #expect(
             story.facts.map(\.kind) == [
@@ -132,6 +132,30 @@ struct StoryTests {
         let story = try #require(collect([entry, letter]).sorted.first)
         #expect(story.letter == nil && story.facts.last?.text.contains("another record") == true)
         #expect(try state([entry, letter]).name == .started)
+    }
+
+    @Test("A record that was moved is told at its original place, and once")
+    func moved() throws {
+        var topics = Sample.topics
+        topics.intake = "intake"
+        let request = Sample.request("order-1")
+        let moved = Record(
+            topic: "intake", partition: 0, offset: 5, timestamp: Sample.now + 100, key: request.key,
+            value: request.value, headers: request.headers + IntakeOrigin(of: request).headers)
+        let mark = Record(
+            topic: "intake", partition: 0, offset: 6, timestamp: Sample.now, key: nil, value: nil,
+            headers: [Header("campaign-bridge-intake-mark", "1")])
+        var collector = StoryCollector(StoryQuery(id: "order-1"), topics: topics, decoder: Sample.decoder)
+        // The ledger's partitions and offsets are the intake's, a dead letter's are the source's.
+        for record in [Sample.letter(request, .rejected), mark, moved, request] { collector.take(record) }
+        let story = try #require(collector.sorted.first)
+        #expect(story.facts.map(\.kind) == [.request, .deadLetter])
+        let first = try #require(story.facts.first)
+        #expect(first.topic == Sample.source && first.partition == 3 && first.offset == 1042)
+        #expect(first.time == Sample.now && first.text == "request written; moved to intake 0:5")
+        #expect(collector.ledgerOffsets == [:])
+        collector.take(Sample.entry("order-1", .released(attempt: 1, cause: .refused), offset: 1))
+        #expect(collector.ledgerOffsets == [3: 1042])
     }
 
     @Test("Of very many records the first are told and the others counted")

@@ -1,6 +1,9 @@
 """The operator's commands against a deployment: arguments in, exit code and result out."""
 
 import json
+import os
+import pty
+import select
 import subprocess
 import time
 from types import SimpleNamespace
@@ -43,3 +46,31 @@ def replica_record(bridge, owner: str, lease: float | None, seen: int = 0) -> No
     value = None if lease is None else json.dumps({"until": now + int(lease * 1000), "seen": seen, "at": now})
     producer.produce(bridge.topic("control"), key=json.dumps(["replica", owner], separators=(",", ":")), value=value)
     assert producer.flush(30) == 0
+
+
+def on_a_terminal(bridge, *arguments, answer: str, seconds: float = 60) -> tuple[int, str]:
+    """A command on a terminal of its own, whose first question is answered; its exit code and all that it showed."""
+    command = [str(bridge.binary), *arguments, "-c", str(bridge.config("operator"))]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
+                               env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown, asked, end = b"", False, time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            if not select.select([ours], [], [], 1)[0]:
+                continue
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # How Linux says that the other side is closed.
+                break
+            shown += data
+            if not asked and b"to go on:" in shown:
+                asked = True
+                os.write(ours, answer.encode() + b"\n")
+        return process.wait(10), shown.decode(errors="replace")
+    finally:
+        os.close(ours)
+        if process.poll() is None:
+            process.kill()
+            process.wait(20)

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from commands import letters, run, shown
+from commands import letters, on_a_terminal, run, shown
 from harness import STREAM, STRUCTURED, cloud_event, until
 from judge import headers
 
@@ -233,3 +233,23 @@ def test_a_request_that_is_not_whole_can_only_be_recorded_as_started(bridge, for
     (started,) = bridge.tail("started").whole()
     assert json.loads(started.value())["data"]["evidence"] == "operator"
     assert bridge.starts() == ["cd-big"]
+
+
+def test_on_a_terminal_a_replay_shows_what_it_would_do_and_asks(bridge):
+    bridge.prepare()
+    failing(bridge, 2)
+    bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    bridge.set_faults()
+    replay = ("dead-letters", "replay", "--all", "--because", "fixed")
+    code, text = on_a_terminal(bridge, *replay, answer="y")
+    assert code == 1 and "2 dead letters to be replayed" in text and "nothing was sent" in text
+    assert len(bridge.tail("source").whole()) == 2
+    code, text = on_a_terminal(bridge, *replay, answer="yes")
+    assert code == 0 and "people will be called" in text and "2 sent" in text
+    bridge.wait_outcomes(4)
+    assert len(bridge.starts()) == 2
+    place = letters(bridge)[0]["place"]
+    code, text = on_a_terminal(bridge, "dead-letters", "resolve", place, "--finding", "started", "--because", "x",
+                               answer="no")
+    assert code == 1 and "no call is made" in text

@@ -71,3 +71,32 @@ def test_an_attempt_whose_replica_died_is_told_with_its_lease(bridge):
     one = story(bridge, "slow0")
     assert (kinds(one), one["state"]) == (["request", "attempting"], "attempting")
     assert "r1/" in one["facts"][1]["text"]
+
+
+def test_the_story_with_records_that_are_moved_by_identity(bridge):
+    bridge.settings = {"source": {"rekey": True}}
+    bridge.prepare()
+    bridge.set_faults({"campaign": "cd-e-1", "fault": {"kind": "status", "status": 404}})
+    bridge.send(3)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    bridge.set_faults()
+    one = story(bridge, "e1")
+    assert (kinds(one)[0], one["state"]) == ("request", "dead-lettered")
+    (record,) = [message for message in bridge.tail("source").whole() if message.value() == bridge.events[1].value]
+    request = one["facts"][0]
+    # The original place, and where it was moved to.
+    assert (request["topic"], request["partition"], request["offset"]) == (
+        bridge.topic("source"), record.partition(), record.offset())
+    assert f"moved to {bridge.topic('intake')}" in request["text"]
+    replica.process.terminate()
+    assert replica.exit() == 0
+    (place,) = [letter["place"] for letter in letters(bridge)]
+    run(bridge, "dead-letters", "replay", place, "--because", "fixed", "--yes")
+    # Not moved yet: it stands in the source only.
+    one = story(bridge, "e1")
+    assert (kinds(one)[-1], one["state"]) == ("replay", "replayed") and "moved" not in one["facts"][-1]["text"]
+    bridge.start_replica("r1")
+    bridge.wait_outcomes(4)
+    one = story(bridge, "e1")
+    assert one["state"] == "started" and kinds(one).count("replay") == 1 and kinds(one).count("request") == 1
