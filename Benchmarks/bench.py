@@ -95,7 +95,11 @@ def counts(base: str) -> int:
 class Rig:
     """Topics, simulator and bridge of one line of the table."""
 
-    def __init__(self, work: Path, servers: str, name: str, latency: int, rekey: str):
+    made = 0
+
+    def __init__(self, work: Path, servers: str, kind: str, latency: int, rekey: str):
+        Rig.made += 1
+        name = f"{kind}-{os.getpid()}-{Rig.made}"
         self.servers, self.name, self.work = servers, name, work
         settings = work / f"{name}-simulator.json"
         settings.write_text(json.dumps({
@@ -146,7 +150,7 @@ connections:
 
 
 def one(work: Path, servers: str, events: int, latency: int, rekey: str) -> dict:
-    rig = Rig(work, servers, f"bench-{os.getpid()}-{latency}-{rekey}", latency, rekey)
+    rig = Rig(work, servers, "bench", latency, rekey)
     brokers = listeners(servers)
     try:
         size = produce(servers, f"{rig.name}-source", events)
@@ -180,7 +184,7 @@ def one(work: Path, servers: str, events: int, latency: int, rekey: str) -> dict
 
 def single(work: Path, servers: str, count: int, latency: int, rekey: str) -> list[float]:
     """Milliseconds of each of `count` events that come one after another, after some that do not count."""
-    rig = Rig(work, servers, f"single-{os.getpid()}-{latency}-{rekey}", latency, rekey)
+    rig = Rig(work, servers, "single", latency, rekey)
     consumer = Consumer({"bootstrap.servers": servers, "group.id": rig.name + "-bench", "enable.auto.commit": False,
                          "isolation.level": "read_committed", "fetch.wait.max.ms": 10})
     try:

@@ -43,6 +43,7 @@ final class IntakeWorld {
         var fetching: [Int32: Int64] = [:]
         var paused: Set<Int32> = []
         var open: Open?
+        var openGeneration: Int?
         var waitsForProducer = false
     }
 
@@ -53,6 +54,8 @@ final class IntakeWorld {
 
     private struct Open {
         var plan: IntakePlan
+        /// The machine let it go on; the offsets have not reached the broker yet.
+        var isAllowed = false
         var hasOffsets = false
     }
 
@@ -242,13 +245,18 @@ final class IntakeWorld {
             // By the coordinator, for its time; the producer hears of it as a fatal error.
             count("lost and aborted")
             end(replica, .lost)
-        } else if !open.hasOffsets {
+        } else if !open.isAllowed {
             guard replica.machine.mayStillCommit(open.plan.id) else {
                 count("given up")
                 end(replica, .aborted(culprits: [], groupIsStale: false))
                 return
             }
-            guard replica.generations[open.plan.assignment] == generation else {
+            open.isAllowed = true
+            replica.open = open
+            replica.openGeneration = replica.generations[open.plan.assignment]
+        } else if !open.hasOffsets {
+            // The metadata of its own assignment, whatever the replica has heard since.
+            guard replica.openGeneration == generation else {
                 count("fenced")
                 end(replica, .aborted(culprits: [], groupIsStale: true))
                 return
