@@ -169,7 +169,7 @@ extension ReplicaMachine {
     /// Whether the record has its dead letter under its own place. A replay of that one may be under way there.
     func isDoneUnderOwnPlace(_ request: Request) -> Bool {
         let place = EventIdentity.position(of: request.event.record)
-        let entry = partitions[request.event.record.partition]?.index[KeyHash(place.key, key: hashKey)]
+        let entry = partitions[request.event.partition]?.index[KeyHash(place.key, key: hashKey)]
         return entry.map { $0.isTerminal || $0.generation > 0 } ?? false
     }
 

@@ -88,6 +88,7 @@ extension ReplicaMachine {
         readingCount += 1
         readings[readingCount] = ReadingInHand(purpose: purpose, account: account)
         let connection = settings.connections[account]
+        knowledge[account].campaign = (streamID, campaignID)
         var tries = false
         if knowledge[account].refusesExpiredTokens == nil && !knowledge[account].isTryingExpiredToken
             && connection.readsBack

@@ -215,7 +215,6 @@ extension ReplicaMachine {
             case .control(let start) = partition.stage
         else { return }
         partitions[number]?.stage = .owned
-        ownedPartitions = max(ownedPartitions, number + 1)
         partitions[number]?.position = start
         // A start above the group's offset is written down, although no record may ever come.
         if start > max(partition.committed, 0) { partitions[number]?.watermarkMovedAt = now.monotonic }

@@ -87,9 +87,10 @@ extension ReplicaMachine {
         case .releasing(let attempt, let cause, _): state = .released(attempt: attempt.number, cause: cause)
         case .finishing(let outcome):
             switch outcome {
-            case .started(let answer, _):
+            case .started(let answer, let evidence):
                 state = .started(instanceID: answer.instanceID)
-                startedAt = now.wall
+                // What a person found was started some time ago.
+                if evidence != .operator { startedAt = now.wall }
             case .deadLetter(let reason, _, let nonce): state = .deadLettered(reason, nonce: nonce)
             }
             result = ResultWrite(
@@ -252,7 +253,7 @@ extension ReplicaMachine {
             forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
-            if case .started = outcome { started(request.scope, at: write.entry.at ?? now.wall) }
+            if let at = write.entry.at { started(request.scope, at: at) }
             notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")

@@ -21,8 +21,6 @@ package struct ReplicaMachine: ~Copyable {
     var isProducerReady = false
     /// Attempts that are left to settle what the producer before this one may have left open.
     var settleAttempts = 0
-    /// All partitions below this have been seen to have a ledger, though the source had fewer when the process began.
-    var ownedPartitions: Int32 = 0
     var isDraining = false
     var open: OpenTransaction?
     var transactions = 0

@@ -51,7 +51,7 @@ extension Process {
         answer(exchange, .unknown(cause: "timeout", status: nil))
     }
 
-    func answer(_ exchange: Exchange, _ result: AttemptResult) {
+    func answer(_ exchange: Exchange, _ result: AttemptResult, _ date: Int64? = nil) {
         guard !exchange.isOver else {
             world.count(.answerLate)
             return
@@ -65,7 +65,9 @@ extension Process {
         if case .notSent = result { isSent = false }
         machine.callEnded(
             exchange.order.hash, exchange.order.attempt,
-            AttemptReport(result: result, bytesMayHaveLeft: isSent, duration: .milliseconds(5)), at: moment)
+            AttemptReport(
+                result: result, bytesMayHaveLeft: isSent, serverTime: date,
+                duration: .milliseconds(world.now - exchange.began)), at: moment)
     }
 
     /// A late answer goes to the ledger through the plain producer, again until it is there.
@@ -104,12 +106,13 @@ extension World {
         requestsUnderWay -= 1
         let result = act(on: exchange.order)
         guard !trouble(setup.callFaults / 4) else { return }
-        exchange.process.receive(after: between(5, 400)) { exchange.process.answer(exchange, result) }
+        let date = apiTime / 1000 * 1000
+        exchange.process.receive(after: between(5, 400)) { exchange.process.answer(exchange, result, date) }
     }
 
     private func act(on order: CallOrder) -> AttemptResult {
         let call = order.call
-        guard now + setup.apiSkew < call.tokenExpiry * 1000 else {
+        guard apiTime < call.tokenExpiry * 1000 else {
             count(.tokenRefused)
             story("the API refuses \(judge.name(call.identityLabel)): its token has expired")
             return .refused(Refusal(kind: .credentials, status: 401, message: "expired"))
@@ -176,6 +179,7 @@ extension World {
         let instance = "instance-\(instances)"
         story("the API starts \(judge.name(order.call.identityLabel)): \(instance)")
         judge.accepted(order, instance: instance, at: now)
+        show(startOf: order.call.streamID, order.call.campaignID)
         return .started(StartAnswer(instanceID: instance, status: "Active"))
     }
 }

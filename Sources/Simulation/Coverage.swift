@@ -12,6 +12,9 @@ package enum Happening: Int, CaseIterable, Sendable {
         sourceMarker, sourceAborted
     case ledgerForgotten, markersLost, hungCommitted, hungUndone, settled, settlingFailed
     case partitionsAdded, ledgerGrownLater, sourceMadeAnew, sourceFoundAnew, clockSet, budgetShared
+    case campaignRead, readUnanswered, readThrottled, readUnusable, readBackStarted, readBackNotStarted,
+        readBackUndecided,
+        readBackUnknown, startedByHand, clockOff, clockRight, cooledDown
     case holdOfAll, holdOfAccount, holdOfStream, holdOfCampaign, holdConfirmed, holdByExpiredLease, holdResumed,
         confirmationWritten, confirmationFailed, confirmationDoubtful
     case replayed, replayedTwice, replayOfWrongGeneration, replayOfWrongNonce, replayWithoutFinding, replayOfForgotten,

@@ -42,7 +42,7 @@ extension Judge {
             groups[record.identity, default: []].append(record)
         }
         return order.compactMap { identity in
-            guard let records = groups[identity] else { return nil }
+            guard let records = groups[identity], !undone.contains(identity) else { return nil }
             if let scopes = gone[identity], !records.allSatisfy({ scopes == [scope($0)] }) { return nil }
             return (identity, records)
         }
@@ -147,12 +147,18 @@ extension Judge {
         let instances = starts.filter { $0.generation == result.generation }.map(\.instance)
         switch result.outcome {
         case .started(_, evidence: .operator): break
+        case .started(_, evidence: .readBack):
+            if instances.isEmpty { violation("P3", "\(text) is read back as started, and was not") }
         case .started(let answer, _):
             if !instances.contains(answer.instanceID ?? "-") {
                 violation("P3", "\(text) is told as started, instance \(answer.instanceID ?? "-"), API: \(instances)")
             }
         case .deadLetter(let reason, _, _):
-            if reason.isSafeToReplay && isStarted(record, result.generation) && !undone.contains(record.identity) {
+            var isCallable = false
+            if case .success = record.event.content { isCallable = true }
+            if isCallable && reason.isSafeToReplay && isStarted(record, result.generation)
+                && !undone.contains(record.identity)
+            {
                 violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
             }
             if let fault = unjustified(reason, record, world) { violation(fault, "\(text) ended as \(reason)") }
@@ -166,6 +172,7 @@ extension Judge {
         case .expired, .expiredOutsideWindow:
             world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
         case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"
+        case .coolDown: isCooling(record) ? nil : "P4"
         case .rejected:
             rejected.contains(record.identity) || refusals[record.identity, default: 0] > 0 || world.hasSeenForeign
                 ? nil : "P4"

@@ -28,7 +28,11 @@ extension Judge {
     func isStarted(_ record: Written, _ generation: Int32) -> Bool {
         (started[record.identity] ?? []).contains { start in
             // An event that is sent again after the window is another one.
-            if hasForgotten && record.base >= start.at + setup.dedupWindow { return false }
+            if hasForgotten
+                && (record.base >= start.at + setup.dedupWindow || start.at >= record.base + setup.dedupWindow)
+            {
+                return false
+            }
             return start.generation == generation
                 || (start.generation < generation && falseFindings[record.identity] == nil && !hasForgotten)
         }
@@ -108,6 +112,7 @@ extension Judge {
             return true
         }
         if finding == .notStarted && lateStarts.contains(record.identity) { return true }
-        return hasForgotten && finding == nil
+        // The dead letter that it answers may be another one than the ledger knows.
+        return hasForgotten
     }
 }

@@ -52,6 +52,8 @@ struct Judge {
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
+    /// When each campaign was started.
+    var campaignStarts: [UInt64: [Int64]] = [:]
     /// When each account was called, where its budget is small.
     var callTimes: [Int: [Int64]] = [:]
     /// Holds of which operators were told that they are in force.
@@ -195,6 +197,8 @@ struct Judge {
         let identity = order.call.identityLabel
         let intent = intents[IntentKey(identity: identity, attempt: order.attempt)]
         let start = Start(generation: intent?.generation ?? 0, instance: instance, at: now)
+        let scope = CampaignRequest.scope(streamID: order.call.streamID, campaignID: order.call.campaignID)
+        campaignStarts[scope, default: []].append(now)
         let before = started[identity] ?? []
         started[identity, default: []].append(start)
         guard !undone.contains(identity) else { return }

@@ -23,7 +23,16 @@ extension Process {
             world.count(.ruleL11Blocked)
             world.story("\(self) does not take \(partition): \(text)")
         case .partition(let partition, let news): world.story("\(self), partition \(partition): \(news)")
-        case .clockOff, .clockRight, .readBack: break
+        case .clockOff: world.count(.clockOff)
+        case .clockRight: world.count(.clockRight)
+        case .readBack(let event, let decision):
+            world.story("\(self) has read the campaign of \(name(event)) back: \(decision)")
+            switch decision {
+            case .started: world.count(.readBackStarted)
+            case .notStarted: world.count(.readBackNotStarted)
+            case .undecided: world.count(.readBackUndecided)
+            case .unknown: world.count(.readBackUnknown)
+            }
         case .admitted, .intentCommitted, .callEnded, .circuitClosed: break
         }
     }
@@ -35,6 +44,10 @@ extension Process {
         case .started(let answer, let evidence):
             world.count(.outcomeStarted)
             if evidence == .operator { world.count(.ruleL9ByFinding) }
+            let place = [Int64(event.partition), event.offset]
+            if case .success(let content)? = world.judge.record(at: place)?.event.content {
+                published[content.scope] = world.now
+            }
             world.story("\(self) has published \(name(event)) as started, \(answer.instanceID ?? "-")")
         case .deadLetter(let reason, _, _):
             world.count(.outcomeDeadLetter)
@@ -42,6 +55,7 @@ extension Process {
             case .outcomeUnknown: world.count(.doubtDecided)
             case .expired: world.count(.ruleL8Expired)
             case .identityConflict: world.count(.ruleL10Conflict)
+            case .coolDown: world.count(.cooledDown)
             case .replayRefused: world.count(.ruleL9Refused)
             default: break
             }

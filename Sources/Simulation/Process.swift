@@ -51,6 +51,8 @@ final class Process: CustomStringConvertible {
     /// When a transaction was lost last, and calls begun before it (for coverage of L5).
     var lostAt: Int64 = -1
     var lostIntents: Set<Attempt> = []
+    /// When this process has published a campaign as started.
+    var published: [UInt64: Int64] = [:]
 
     struct HeldRevoke {
         var number: Int
@@ -81,7 +83,8 @@ final class Process: CustomStringConvertible {
         owner = "r\(slot)-\(incarnation)"
         startedAt = world.now
         machine = ReplicaMachine(
-            settings: world.setup.settings(owner: owner), random: SeededRandom(seed: world.random.next()))
+            settings: world.setup.settings(owner: owner, partitions: world.source.count),
+            random: SeededRandom(seed: world.random.next()))
     }
 
     var description: String { owner }
@@ -174,6 +177,7 @@ final class Process: CustomStringConvertible {
                 guard case .attempting = write.entry.state else { continue }
                 let place = [Int64(write.partition), write.entry.sourceOffset]
                 world.judge.acts(owner, on: place, "writes an intent for")
+                checkCoolDown(place)
             }
             receive(after: world.between(0, 2)) { self.run(plan) }
         }
@@ -187,6 +191,7 @@ final class Process: CustomStringConvertible {
             world.count(.ruleL3Written)
             write(late)
         }
+        for order in machine.nextReads(at: now) { read(order) }
         if let lease = machine.leaseWrite(at: now) { write(lease) }
         let flow = machine.flow()
         for partition in flow.pause {

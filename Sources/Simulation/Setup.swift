@@ -24,6 +24,13 @@ struct Setup {
     var retentions: Int
     var offsetLosses: Int
     var remakes: Int
+    var readsBack: Bool
+    /// Whether nobody but the bridge starts the campaigns of connections, and each from one partition.
+    var isExclusive: Bool
+    var handStarts: Int
+    /// Times at which the API's clock is wrong for a while.
+    var clockFaults: Int
+    var coolDown: Int64
     var clockSteps: Int
     /// When the source gets one partition more; 0: never.
     var growsAt: Int64
@@ -96,6 +103,11 @@ struct Setup {
         isLedgerShort = number(1...25) == 1
         growsAt = number(1...6) == 1 && !isLedgerShort ? time(3000...trouble / 2) : 0
         remakes = number(1...20) == 1 ? 1 : 0
+        readsBack = pick([false, false, true])
+        isExclusive = readsBack && partitions == 1 && growsAt == 0
+        handStarts = pick([0, 0, 2])
+        clockFaults = number(1...10) == 1 ? 2 : 0
+        coolDown = number(1...8) == 1 ? 20_000 : 0
         clockSteps = pick([0, 0, 0, 2])
         rate = 600
         leaseDuration = pick([0, 6000, 15_000])
@@ -104,8 +116,11 @@ struct Setup {
         replays = pick([0, 0, 300, 600])
         markerLosses = pick([0, 0, 0, 0, 25])
         isAccountDead = number(1...25) == 1
+        // Nobody can know what a token does whose lease another clock ends.
+        if clockFaults > 0 { replays = 0 }
         // What is replayed late would wait for the dead account beyond the end.
-        if isAccountDead { replays = 0 }
+        if isAccountDead { (replays, clockFaults) = (0, 0) }
+        if isLedgerShort { markerLosses = 0 }
         tokenLifetime = pick([15, 30, 40])
         callDeadline = tokenLifetime * 1000 - pick([3000, 6000, 10_000])
         maximumAge = isAccountDead ? 420_000 : pick([30_000, 3_600_000, 3_600_000, 3_600_000])
@@ -125,6 +140,7 @@ struct Setup {
         (crashes, stops, cuts, stepCrash, terminations, rebalances) = (0, 0, 0, 0, 0, 0)
         (growsAt, remakes, offsetLosses, retentions, forgets, markerLosses) = (0, 0, 0, 0, 0, 0)
         (isAccountDead, isLedgerShort, windowRecords) = (false, false, 10_000)
+        (readsBack, isExclusive, coolDown) = (false, false, 0)
         (maximumAge, ageMargin, dedupWindow, trouble) = (3_600_000, 3_600_000, 604_800_000, 60_000)
     }
 
@@ -133,7 +149,7 @@ struct Setup {
     /// Of the ledger: a repeat at the end of the window may wait for its whole age.
     var retention: Int64 { dedupWindow + maximumAge + ageMargin }
 
-    func settings(owner: String) -> CoreSettings {
+    func settings(owner: String, partitions: Int) -> CoreSettings {
         var settings = CoreSettings(
             connections: ["one", "two"].map { name in
                 CoreSettings.Connection(
@@ -144,6 +160,13 @@ struct Setup {
         settings.ageMargin = ageMargin
         settings.leaseDuration = leaseDuration
         settings.confirmInterval = leaseDuration / 3
+        settings.campaignCoolDown = coolDown
+        for index in settings.connections.indices {
+            settings.connections[index].readsBack = readsBack
+            settings.connections[index].isExclusive = isExclusive
+        }
+        settings.readBackInterval = 3000
+        settings.readBackTimeout = 30_000
         settings.windowRecords = windowRecords
         settings.settledPartitions = Int32(partitions)
         settings.retryMaximum = 10_000

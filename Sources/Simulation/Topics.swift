@@ -5,13 +5,18 @@ internal import BridgeCore
 extension World {
     /// The source gets a partition, the ledger gets one before or after it.
     func grow() {
-        let isLedgerFirst = chance(500)
+        // Before the ledger has grown nothing can be settled.
+        let isLedgerFirst = setup.markerLosses > 0 || chance(500)
         let wait = between(100, 20_000)
         story("the source gets a partition")
         count(.partitionsAdded)
         if isLedgerFirst { growLedger() } else { after(wait) { self.growLedger() } }
         source.append(Log())
         judge.grow()
+        for case let process? in processes {
+            let count = source.count
+            process.receive(after: between(0, 5000)) { process.machine.sourcePartitions(count, at: process.moment) }
+        }
         group.target = [:]
         beginRebalance("the source has one more partition")
     }

@@ -25,6 +25,8 @@ extension World {
         times(setup.remakes) { self.remakeSource() }
         times(setup.clockSteps) { self.setClock(self.anySlot()) }
         if setup.growsAt > 0 { after(setup.growsAt) { self.grow() } }
+        times(setup.handStarts) { self.startByHand() }
+        times(setup.clockFaults) { self.setAPIClock() }
         times(setup.holds) { self.hold() }
         times(setup.forgets) { self.forget() }
         for _ in 0..<setup.forgets { after(setup.trouble + between(0, setup.trouble)) { self.forget() } }
@@ -184,6 +186,7 @@ extension World {
         story("calm")
         for order in holds { letGo(order) }
         restoreSource()
+        clockFault = 0
         for slot in processes.indices {
             guard let process = processes[slot] else {
                 startProcess(slot)

@@ -29,6 +29,8 @@ final class World {
     // The API.
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
+    var campaigns: [String: CampaignView] = [:]
+    var clockFault: Int64 = 0
     var instances = 0
     // The operators.
     var operatorsReadTo: Int64 = 0
