@@ -65,7 +65,7 @@ extension ReplicaMachine {
     private mutating func settling(_ assignment: Int) -> TransactionPlan {
         let plan = TransactionPlan(
             id: transactions, assignment: assignment, writes: [], offsets: [:],
-            settles: max(settings.settledPartitions, ownedPartitions))
+            settles: settings.settledPartitions)
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }
