@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 from commands import letters, on_a_terminal, run, shown
+from evidence import headers
 from harness import STREAM, STRUCTURED, cloud_event, until
-from judge import headers
 
 SECRET = "a-payload-that-nobody-lists"
 
