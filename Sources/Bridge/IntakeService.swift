@@ -5,8 +5,8 @@ internal import Records
 internal import Synchronization
 internal import Telemetry
 
-/// The drivers that move the source's records to the intake topic, each one loop. None decides anything; `IntakeMachine`
-/// does. The bridge itself then reads the intake topic as its source.
+/// The drivers that move the source's records to the intake topic, each one loop. None decides anything;
+/// `IntakeMachine` does. The bridge itself then reads the intake topic as its source.
 final class IntakeService: Sendable {
     let settings: BridgeSettings
     let logger: Logger

@@ -13,7 +13,7 @@ extension BridgeSettings {
         return settings
     }
 
-    /// The mover's producer. Its records are the source's with a few headers more, so its limit is the source's and some.
+    /// The mover's producer. Its records are the source's with a few headers more, so its limit is higher than theirs.
     package var intakeProducer: ClientSettings {
         var settings = producer
         if settings.properties["message.max.bytes"] == nil {

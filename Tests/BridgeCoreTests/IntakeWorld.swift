@@ -2,8 +2,9 @@ import Records
 
 @testable import BridgeCore
 
-/// A small broker and the replicas that move records through it: a group with generations, transactions that are aborted,
-/// lost, left open by a crash, or committed without an answer. Chance decides what happens next; the seed tells it again.
+/// A small broker and the replicas that move records through it: a group with generations, transactions that are
+/// aborted, lost, left open by a crash, or committed without an answer. Chance decides what happens next; the seed tells
+/// it again.
 final class IntakeWorld {
     static let partitions: Int32 = 3
     private var random: SeededRandom

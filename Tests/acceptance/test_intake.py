@@ -7,8 +7,8 @@ import time
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from evidence import Event, headers
 from harness import STRUCTURED, cloud_event, until
-from judge import Event, headers
 from test_kills import FAULTS, LATENCY, SEED, Flow
 
 
@@ -89,7 +89,7 @@ def test_results_name_the_original_place_and_nothing_of_the_intake(moved):
     # The records keep their producers' times here.
     moved.create_topic("source", 4, **{"message.timestamp.type": "CreateTime", "max.message.bytes": "4000000"})
     moved.prepare()
-    old = int((time.time() - 2 * 86400) * 1000)
+    old = int((time.time() - 24.5 * 3600) * 1000)
     forged = [("campaign-bridge-intake-partition", b"7"), ("campaign-bridge-intake-offset", b"12345"),
               ("campaign-bridge-intake-topic", b"elsewhere"), ("campaign-bridge-intake-omitted", b"1"),
               ("campaign-bridge-intake-header-count", b"1"), ("other", b"\x00\xff"), ("none", None)]

@@ -80,7 +80,7 @@ package struct IntakeMachine: ~Copyable {
         }
     }
 
-    /// The source partition ends at `offset`: behind transaction markers that is more than the last record's offset + 1.
+    /// The source partition ends at `offset`: behind transaction markers that is more than the last record's and 1.
     package mutating func sourceEnd(partition number: Int32, offset: Int64, at now: Moment) {
         guard let partition = partitions[number], partition.isOwned, offset > partition.position else { return }
         partitions[number]?.position = offset
@@ -145,8 +145,8 @@ package struct IntakeMachine: ~Copyable {
         return plan
     }
 
-    /// A new producer's first transaction: as `ReplicaMachine.settling`, with a mark in each partition of the intake topic
-    /// that its reader passes over. Where the transaction that it ends had been aborted, records come twice, and the
+    /// A new producer's first transaction: as `ReplicaMachine.settling`, with a mark in each partition of the intake
+    /// topic that its reader passes over. Where the transaction that it ends had been aborted, records come twice, and the
     /// ledger knows the repeats.
     private mutating func settling(_ assignment: Int) -> IntakePlan {
         transactions += 1

@@ -17,7 +17,7 @@ package struct IntakeOrigin: Sendable, Hashable {
         timestamp = record.timestamp
     }
 
-    /// Begins the names of all headers that the mover adds. Nobody else may: the mover drops such headers of a producer.
+    /// Begins the names of all headers that the mover adds. It drops such headers of a producer.
     package static let prefix = "campaign-bridge-intake-"
 
     static let mark = prefix + "mark"
