@@ -36,7 +36,10 @@ package struct TopicPlan: Sendable {
                 ]),
             topic(settings.topics.started, partitions, [:]),
             topic(settings.topics.deadLetters, partitions, ["retention.ms": String(90 * 86_400_000)]),
-            topic(settings.topics.control, 1, ["cleanup.policy": "compact"]),
+            // Confirmations come every few seconds, and only closed segments are compacted.
+            topic(
+                settings.topics.control, 1,
+                ["cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"]),
         ]
         if isRekeyed {
             topics.append(

@@ -206,7 +206,6 @@ def test_a_conflicting_event_can_be_called_as_its_own(bridge):
     until(lambda: sorted(bridge.starts()) == ["cd-first", "cd-second"], lambda: bridge.starts())
 
 
-@pytest.mark.xfail(strict=True, reason="the core refuses a replay whose request is not whole, also with a finding")
 @pytest.mark.parametrize("form", ["structured", "binary"])
 def test_a_request_that_is_not_whole_can_only_be_recorded_as_started(bridge, form):
     bridge.settings = {"kafka": {"bootstrapServers": bridge.servers.split(","),
