@@ -80,6 +80,11 @@ package actor Engine {
         pump()
     }
 
+    func resultsStand(_ places: [ResultPlace]) {
+        machine.resultsStand(places)
+        pump()
+    }
+
     func sourcePartitions(_ count: Int) {
         machine.sourcePartitions(count, at: clock())
         pump()

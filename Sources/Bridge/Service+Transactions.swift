@@ -34,6 +34,7 @@ extension BridgeService {
                 if error != nil && culprits.isEmpty { await pause(.milliseconds(200)) }
             case .lost(let error):
                 losses += 1
+                suspectSince.store(clock().monotonic, ordering: .relaxed)
                 logger.warning(
                     "a transaction's outcome is not known: everything is taken over anew", [.error: .error(error)])
                 if losses > 5 {
@@ -50,7 +51,7 @@ extension BridgeService {
 
     private func offsets(of plan: TransactionPlan) -> [(TopicPartition, offset: Int64)] {
         // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
-        if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
+        if plan.isSettling { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
         return plan.offsets.map { (TopicPartition(settings.ledgerSource, $0.key), offset: $0.value) }
     }
 

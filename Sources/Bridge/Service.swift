@@ -43,6 +43,8 @@ package final class BridgeService: Sendable {
     let tails = LedgerTails()
     /// When the group's consumer last failed, on the monotonic clock.
     let failedAt = Atomic<Int64>(.min)
+    /// Since when a transaction of this replica's transactional id may have been left open by the broker.
+    let suspectSince: Atomic<Int64>
     let patience: BrokerPatience
     /// Of the mover's group; nil where records are moved.
     let movedOffsets: CommittedOffsets?
@@ -65,6 +67,7 @@ package final class BridgeService: Sendable {
         self.logger = logger
         self.outages = outages
         self.clock = clock
+        suspectSince = Atomic(clock().monotonic)
         let kafkaLog = KafkaLog(logger: logger, outages: outages)
         client = try settings.campaignClient(version: version)
         consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
@@ -141,6 +144,9 @@ package final class BridgeService: Sendable {
             }
             group.addTask {
                 await self.sourceWatch(); return nil
+            }
+            group.addTask {
+                await self.resultWatch(); return nil
             }
             group.addTask {
                 await self.intake?.run(); return nil

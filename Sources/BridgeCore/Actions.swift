@@ -36,6 +36,22 @@ package struct TransactionPlan: Sendable {
     package var offsets: [Int32: Int64]
     /// Ledger partitions, from 0 on, that it settles; it then holds nothing else (see `ReplicaMachine.settling`).
     package var settles: Int32 = 0
+    /// Partitions of result topics that it settles, nothing else with them.
+    package var settlesResults: [ResultPlace] = []
+
+    /// Whether it holds nothing but marks.
+    package var isSettling: Bool { settles > 0 || !settlesResults.isEmpty }
+}
+
+/// A partition of a result topic.
+package struct ResultPlace: Sendable, Hashable {
+    package var topic: String
+    package var partition: Int32
+
+    package init(topic: String, partition: Int32) {
+        self.topic = topic
+        self.partition = partition
+    }
 }
 
 /// One ledger entry, and the result that becomes visible with it.

@@ -9,6 +9,7 @@ extension ReplicaMachine {
         transactions += 1
         settleSlowTails(at: now)
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
+        if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
         var bytes = 0
@@ -66,6 +67,19 @@ extension ReplicaMachine {
         let plan = TransactionPlan(
             id: transactions, assignment: assignment, writes: [], offsets: [:],
             settles: settings.settledPartitions)
+        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
+        return plan
+    }
+
+    /// Partitions of results have stood still for longer than any transaction may last: readers wait there for a
+    /// transaction that the broker has left open.
+    package mutating func resultsStand(_ places: [ResultPlace]) { standingResults = places }
+
+    /// A mark is a record without key and value in the results, which readers pass over: so it is written only there.
+    private mutating func settlingResults(_ assignment: Int) -> TransactionPlan {
+        var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
+        plan.settlesResults = standingResults
+        standingResults = []
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }

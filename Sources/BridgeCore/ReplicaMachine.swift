@@ -21,6 +21,8 @@ package struct ReplicaMachine: ~Copyable {
     var isProducerReady = false
     /// Attempts that are left to settle what the producer before this one may have left open.
     var settleAttempts = 0
+    /// Partitions of results that stand behind a transaction which may have been ours.
+    var standingResults: [ResultPlace] = []
     var isDraining = false
     var open: OpenTransaction?
     var transactions = 0

@@ -67,12 +67,18 @@ package struct ResultEncoder: Sendable {
         return (records, writes)
     }
 
-    /// The marks of a settling transaction. They change nothing in the ledger.
+    /// The marks of a settling transaction. They change nothing.
     package func marks(of plan: TransactionPlan, producer: String) -> [OutgoingRecord] {
         let mark = LedgerWire.mark(of: producer)
-        return (0..<plan.settles).map { partition in
+        let inLedger = (0..<plan.settles).map { partition in
             OutgoingRecord(topic: topics.ledger, partition: partition, key: mark.key, value: mark.value)
         }
+        return inLedger
+            + plan.settlesResults.map { place in
+                OutgoingRecord(
+                    topic: place.topic, partition: place.partition, key: nil, value: nil,
+                    headers: [Header("campaign-bridge-mark", producer)])
+            }
     }
 
     /// The late answer as a record of the ledger.

@@ -52,6 +52,17 @@ package actor CommittedOffsets {
         return offsets
     }
 
+    /// The end of a partition as readers of committed records see it: before the first open transaction.
+    package func stableEnd(_ partition: TopicPartition) throws(KafkaError) -> Int64 {
+        guard let client else { throw KafkaError(.destroyed) }
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let result = rd_kafka_query_watermark_offsets(
+            client.pointer, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
+        if let error = KafkaError(result) { throw error }
+        return high
+    }
+
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
     package nonisolated func close(deadline: Duration) async -> Bool {
         await bounded(by: deadline, late: { false }) { await self.destroy() }
