@@ -218,7 +218,8 @@ class Deployment:
 
         def made():
             try:
-                admin.create_topics([NewTopic(self.topic(role), partitions, 1, config=config)])[self.topic(role)].result(30)
+                topic = NewTopic(self.topic(role), partitions, 1, config=config)
+                admin.create_topics([topic])[self.topic(role)].result(30)
                 return True
             except KafkaException as error:
                 assert error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS, error
@@ -339,8 +340,9 @@ class Deployment:
         """Records behind a group's committed offset, by partition, where there are any."""
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group or self.name, "log_level": 0})
         try:
-            count = len(consumer.list_topics(self.topic(role), timeout=20).topics[self.topic(role)].partitions)
-            parts = consumer.committed([TopicPartition(self.topic(role), number) for number in range(count)], timeout=20)
+            topic = self.topic(role)
+            count = len(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+            parts = consumer.committed([TopicPartition(topic, number) for number in range(count)], timeout=20)
             ends = {part.partition: consumer.get_watermark_offsets(part, timeout=20)[1] for part in parts}
             return {part.partition: ends[part.partition] - max(part.offset, 0) for part in parts
                     if ends[part.partition] > max(part.offset, 0)}

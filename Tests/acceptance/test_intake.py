@@ -26,8 +26,8 @@ def without_keys(bridge, count: int, copies: int = 2) -> list:
     for number in range(first, first + count):
         value = json.dumps(cloud_event(f"n{number}", f"cd-n-{number}")).encode()
         made.append(Event(f"n{number}", f"cd-n-{number}", value))
-        records += [{"key": None, "value": value, "headers": STRUCTURED, "partition": (number + copy) % bridge.partitions}
-                    for copy in range(copies)]
+        records += [{"key": None, "value": value, "headers": STRUCTURED,
+                     "partition": (number + copy) % bridge.partitions} for copy in range(copies)]
     bridge.produce(records)
     bridge.events += made
     return made

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ def main() -> int:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     options = Options(chosen.seed, chosen.minutes * 60, chosen.replicas, chosen.nodes, chosen.rate, chosen.gap, without,
                       chosen.fault)
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix=f"campaign-bridge-chaos-{chosen.seed}-"))
     print(f"{command(options)}; logs in {folder}", file=sys.stderr)
     began, is_clean = time.monotonic(), False
