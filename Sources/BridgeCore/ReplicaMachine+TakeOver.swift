@@ -64,7 +64,9 @@ extension ReplicaMachine {
     }
 
     /// The next transaction settles what the broker may have left open.
-    mutating func settle() { settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0 }
+    mutating func settle() {
+        settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0
+    }
 
     /// L5: what became of a transaction is not known. Everything still owned is taken over anew, with a new producer;
     /// calls in flight and answers in hand stay.

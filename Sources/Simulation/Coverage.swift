@@ -12,7 +12,8 @@ package enum Happening: Int, CaseIterable, Sendable {
         sourceMarker, sourceAborted
     case ledgerForgotten, markersLost, hungCommitted, hungUndone, settled, settlingFailed
     case partitionsAdded, ledgerGrownLater, sourceMadeAnew, sourceFoundAnew, clockSet, budgetShared
-    case campaignRead, readUnanswered, readThrottled, readUnusable, readBackStarted, readBackNotStarted, readBackUndecided,
+    case campaignRead, readUnanswered, readThrottled, readUnusable, readBackStarted, readBackNotStarted,
+        readBackUndecided,
         readBackUnknown, startedByHand, clockOff, clockRight, cooledDown
     case holdOfAll, holdOfAccount, holdOfStream, holdOfCampaign, holdConfirmed, holdByExpiredLease, holdResumed,
         confirmationWritten, confirmationFailed, confirmationDoubtful

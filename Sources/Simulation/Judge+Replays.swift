@@ -28,7 +28,9 @@ extension Judge {
     func isStarted(_ record: Written, _ generation: Int32) -> Bool {
         (started[record.identity] ?? []).contains { start in
             // An event that is sent again after the window is another one.
-            if hasForgotten && (record.base >= start.at + setup.dedupWindow || start.at >= record.base + setup.dedupWindow) {
+            if hasForgotten
+                && (record.base >= start.at + setup.dedupWindow || start.at >= record.base + setup.dedupWindow)
+            {
                 return false
             }
             return start.generation == generation
@@ -113,7 +115,9 @@ extension Judge {
     func isRefusalJustified(_ record: Written) -> Bool {
         guard let answer = record.answer else { return false }
         let finding = record.event.replay?.finding
-        if !answer.isProper || (answer.needsFinding && finding == nil) || undone.contains(record.identity) { return true }
+        if !answer.isProper || (answer.needsFinding && finding == nil) || undone.contains(record.identity) {
+            return true
+        }
         if finding == .notStarted && lateStarts.contains(record.identity) { return true }
         // The dead letter that it answers may be another one than the ledger knows.
         return hasForgotten

@@ -100,7 +100,9 @@ struct Judge {
         if let answer {
             let of = answer.isProper ? record(at: answer.of) : nil
             base = of?.base ?? .min
-            if answer.isFalse, let replay = event.replay { falseFindings[identity, default: []].insert(replay.generation) }
+            if answer.isFalse, let replay = event.replay {
+                falseFindings[identity, default: []].insert(replay.generation)
+            }
         }
         written[Int(event.record.partition)].append(
             Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base))
@@ -157,7 +159,9 @@ struct Judge {
         let key = IntentKey(identity: identity, attempt: order.attempt)
         let text = "\(name(identity)), attempt \(order.attempt.number)"
         if let intent = intents[key] {
-            if !world.transactions[intent.transaction].isToCommit { violation("P5", "\(text) is called before its commit") }
+            if !world.transactions[intent.transaction].isToCommit {
+                violation("P5", "\(text) is called before its commit")
+            }
         } else {
             violation("P5", "\(text) is called without an intent")
         }

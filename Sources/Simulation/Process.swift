@@ -83,7 +83,8 @@ final class Process: CustomStringConvertible {
         owner = "r\(slot)-\(incarnation)"
         startedAt = world.now
         machine = ReplicaMachine(
-            settings: world.setup.settings(owner: owner, partitions: world.source.count), random: SeededRandom(seed: world.random.next()))
+            settings: world.setup.settings(owner: owner, partitions: world.source.count),
+            random: SeededRandom(seed: world.random.next()))
     }
 
     var description: String { owner }

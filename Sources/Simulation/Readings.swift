@@ -85,7 +85,8 @@ extension Process {
             case .success(let content) = event.content, let last = published[content.scope],
             world.now - last < world.setup.coolDown - 4000
         else { return }
-        world.judge.violation("cool-down", "\(self) is to call \(content.campaignID) again after \(world.now - last) ms")
+        world.judge.violation(
+            "cool-down", "\(self) is to call \(content.campaignID) again after \(world.now - last) ms")
     }
 }
 
