@@ -130,7 +130,9 @@ extension Judge {
             return
         }
         guard case .deadLetter(let reason, _, _)? = result?.outcome else {
-            if isRemoved(record, world) { return }
+            if isRemoved(record, world) || hasForgotten { return }
+            // An operator has said of an invalid event that it was started.
+            if scope(leader) == 0, isFoundStarted(record) { return }
             violation("P2", "\(text(record)) names another campaign and has no dead letter")
             return
         }
@@ -156,8 +158,8 @@ extension Judge {
         case .deadLetter(let reason, _, _):
             var isCallable = false
             if case .success = record.event.content { isCallable = true }
-            if isCallable && reason.isSafeToReplay && isStarted(record, result.generation)
-                && !undone.contains(record.identity)
+            if isCallable && reason.isSafeToReplay && reason != .identityConflict
+                && isStarted(record, result.generation) && !undone.contains(record.identity)
             {
                 violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
             }
@@ -168,7 +170,9 @@ extension Judge {
     /// Which promise a dead letter breaks that nothing in the world justifies.
     private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
         switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) ? nil : "P3"
+        case .outcomeUnknown:
+            doubtful.contains(record.identity) || undone.contains(record.identity) || hasForgotten
+                ? nil : "P3"
         case .expired, .expiredOutsideWindow:
             world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
         case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"

@@ -327,10 +327,17 @@ class Deployment:
                                for line in replica.log() if line.get("level") in ("error", "warning")][-4:]
                 for replica in self.replicas[-3:]}
 
+    def places_of_values(self) -> dict:
+        """Those that the producer was told of, and those that stand there without its knowing."""
+        places = {value: set(known) for value, known in self.places.items()}
+        for message in self.tail("source").whole():
+            places.setdefault(message.value(), set()).add((message.partition(), message.offset()))
+        return places
+
     def verdict(self, interruptions=()) -> Verdict:
         return judge(Evidence(
             self.events, self.decisions(), self.tail("started").whole(), self.tail("dead").whole(),
-            self.tail("ledger").whole(), [*self.interruptions, *interruptions], places=self.places))
+            self.tail("ledger").whole(), [*self.interruptions, *interruptions], places=self.places_of_values()))
 
     def last_entries(self) -> dict:
         """Ledger key -> its last entry."""
