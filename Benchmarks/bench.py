@@ -6,8 +6,8 @@ starts. Rate limits are lifted, connections are reused, the simulator keeps no j
 reading (source.rekey) one line: events a second from the first to the last call, CPU microseconds of the bridge and of
 the broker for an event, the bridge's peak memory.
 
-With --single N instead: N events one after another, and the time of each from the producer's call to its started event at
-a read_committed consumer.
+With --single N instead: N events one after another, and the time of each from the producer's call to its started event
+at a read_committed consumer.
 
   scripts/bench [--events 100000] [--latency 0 --latency 20] [--rekey off --rekey on] [--single 300]
 """

@@ -60,7 +60,7 @@ extension BridgeService {
                 }
                 // Ruled out once it could have been seen for that long.
                 if now - since > 3 * limit && found.values.allSatisfy({ $0 == nil }) {
-                    suspectSince.compareExchange(expected: since, desired: .max, ordering: .relaxed)
+                    _ = suspectSince.compareExchange(expected: since, desired: .max, ordering: .relaxed)
                 }
             } catch {
                 logger.debug("the ends of the results cannot be had", [.error: .error(error)])

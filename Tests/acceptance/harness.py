@@ -59,7 +59,9 @@ class Tail:
         while batch := self.consumer.consume(500, seconds):
             for message in batch:
                 if message.error() is None:
-                    self.messages.append(message)
+                    # What a bridge writes to end what a broker left open is no result.
+                    if not any(name == "campaign-bridge-mark" for name, _ in message.headers() or []):
+                        self.messages.append(message)
                     self.ended.discard(message.partition())
                 elif message.error().code() == KafkaError._PARTITION_EOF:
                     self.ended.add(message.partition())

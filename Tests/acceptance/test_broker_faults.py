@@ -31,7 +31,9 @@ def test_a_broker_that_is_killed_and_all_brokers_gone(own_broker_bridge, cluster
     assert all(replica.process.poll() is None for replica in replicas)
     # An outage is some lines, however long it was.
     for replica in replicas:
-        loud = [line for line in replica.log() if line.get("level") in ("warning", "error") and "request_id" not in line]
+        # A doubt is a line of its event's.
+        loud = [line for line in replica.log()
+                if line.get("level") in ("warning", "error") and "request_id" not in line]
         assert len(loud) < 60 + GONE, loud[-20:]
 
 

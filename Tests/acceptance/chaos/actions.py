@@ -182,5 +182,3 @@ def broker(world: World, step: Step) -> None:
         # What an orchestrator would do, once; a broker that does not come back is a complaint of the run.
         world.note("did not start", step.target, error=str(error), node=node)
         world.kafka("start", node)
-
-
