@@ -82,9 +82,18 @@ extension BridgeService {
     /// Looks now and then whether the source ends before the place that we have read to: then it is another topic of the
     /// same name, and the consumer need not notice.
     func sourceWatch() async {
+        var difference = 0
         while !Task.isCancelled {
             await pause(settings.kafka.statisticsInterval)
             await countPartitions()
+            // The library may lose an assignment without a word (field case 11): the broker then thinks that we read
+            // what we do not. Differences while a rebalance is under way are over soon.
+            let ours = Set(await engine.snapshot().partitions.map(\.partition))
+            difference = Set(await consumer.assignment.map(\.partition)) == ours ? 0 : difference + 1
+            if difference > Self.toleratedDifferences {
+                finishSink.yield(
+                    .failed("the Kafka library's assignment is not the group's any more; a new process can join anew"))
+            }
             for partition in await engine.snapshot().partitions where partition.stage == .owned {
                 let source = TopicPartition(settings.ledgerSource, partition.partition)
                 do throws(KafkaError) {
@@ -102,10 +111,13 @@ extension BridgeService {
         }
     }
 
+    /// Looks, in a row, that may find the assignments different: a held revoke lasts as long as its deadline.
+    private static let toleratedDifferences = 12
+
     /// A source may get more partitions while we run. The group hands them out by itself; the shares follow here.
     private func countPartitions() async {
         do throws(KafkaError) {
-            let found = try await admin.topics([settings.topics.source])[settings.topics.source]
+            let found = try await admin.topics([settings.ledgerSource])[settings.ledgerSource]
             if let count = found?.partitions.count, count > 0 { await engine.sourcePartitions(count) }
         } catch {
             logger.debug("the source's partitions cannot be counted", [.error: .error(error)])

@@ -25,6 +25,8 @@ extension ReplicaMachine {
         groupIsStale = false
         for partition in list {
             if isLost && isBroken(.lostPartitionIsKept) { continue }
+            // A revoke that takes over a held one names partitions that are draining already.
+            if !isLost && partitions[partition]?.isDraining == true { continue }
             if isLost || partitions[partition]?.isOwned != true {
                 giveUp(partition)
             } else {

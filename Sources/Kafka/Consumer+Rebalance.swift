@@ -28,7 +28,10 @@ extension Consumer {
         if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             assigned(named, isCooperative: isCooperative, overtaken: overtaken, client)
         } else {
-            revoked(named, isCooperative: isCooperative, client)
+            // A revoke that comes while one is held takes it over: its partitions are still to be given up.
+            let still = Set(assignment)
+            let held = (overtaken?.partitions ?? []).filter { still.contains($0) && !named.contains($0) }
+            revoked(named + held, isCooperative: isCooperative, client)
         }
     }
 

@@ -291,4 +291,18 @@ struct RebalanceTests {
         harness.wait(1000)
         #expect(harness.commit() == nil)
     }
+
+    @Test("A revoke that takes over a held one lets the calls of its partitions end")
+    func revokeOverRevoke() throws {
+        let harness = Harness.owning([0, 1])
+        let call = try #require(harness.call(event("e", offset: 0)))
+        harness.revoke([0])
+        let second = harness.revoke([1, 0])
+        #expect(harness.finishedRevokes().isEmpty)
+        harness.answer(call, active)
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["started in-1 answer"])
+        #expect(harness.finishedRevokes().contains(second))
+        #expect(harness.lates.isEmpty)
+    }
 }
