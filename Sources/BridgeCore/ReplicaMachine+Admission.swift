@@ -61,6 +61,12 @@ extension ReplicaMachine {
     mutating func place(_ new: Request, _ ref: RequestRef, at now: Moment) {
         var request = new
         let known = note(request)
+        // A replay that was refused is finished: it must not go on with the attempt of another one.
+        if request.generation > 0, isDoneUnderOwnPlace(request) {
+            notes.append(.alreadyFinished(known))
+            moved(ref.partition, at: now)
+            return
+        }
         // The partition itself is not taken out: changing it would copy its whole window for each record.
         if let leader = partitions[ref.partition]?.leaders[request.hash], !isBroken(.repeatsGoBesideTheirLeader) {
             if isSameEvent(request, scope: partitions[ref.partition]?.requests[leader]?.scope ?? 0) {

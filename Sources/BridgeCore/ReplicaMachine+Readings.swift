@@ -154,7 +154,7 @@ extension ReplicaMachine {
             }
         }
         guard let request = request(ref), case .reading = request.phase else { return }
-        if case .seen(let state) = report.result {
+        if case .seen(let state) = report.result, !isStartShowing(request, account, at: now) {
             partitions[ref.partition]?.requests[ref.offset]?.before = state
         }
         // Without an answer the attempt is made all the same: a doubt of it is then for a person.
@@ -227,12 +227,19 @@ extension ReplicaMachine {
     // MARK: - Cool-down
 
     mutating func started(_ scope: UInt64, at wall: Int64) {
-        guard settings.campaignCoolDown > 0 else { return }
+        guard settings.campaignCoolDown > 0 || settings.connections.contains(where: \.readsBack) else { return }
         lastStarts[scope] = max(wall, lastStarts[scope] ?? .min)
         if lastStarts.count > 100_000 {
-            let oldest = wall - settings.campaignCoolDown
+            let oldest = wall - max(settings.campaignCoolDown, 600_000)
             lastStarts = lastStarts.filter { $0.value > oldest }
         }
+    }
+
+    /// The platform may still be about to show the last start: what is read now would take it for the next one's.
+    private func isStartShowing(_ request: Request, _ account: Int, at now: Moment) -> Bool {
+        guard let last = lastStarts[request.scope] else { return false }
+        let connection = settings.connections[account]
+        return now.wall < last + connection.doubtGrace + connection.clockLeeway
     }
 
     func isCoolingDown(_ request: Request, at now: Moment) -> Bool {

@@ -6,12 +6,6 @@ extension ReplicaMachine {
         _ new: Request, _ ref: RequestRef, answering entry: LedgerEntry?, at now: Moment
     ) {
         var request = new
-        // It was refused once: what has changed since changes nothing for it.
-        if isDoneUnderOwnPlace(request) {
-            notes.append(.alreadyFinished(note(request)))
-            moved(ref.partition, at: now)
-            return
-        }
         if let entry, !entry.isTerminal {
             // An attempt of the generation below whose record is gone has nobody to end it but this.
             adoptOrphans(ref.partition, at: now)

@@ -130,7 +130,9 @@ extension Judge {
             return
         }
         guard case .deadLetter(let reason, _, _)? = result?.outcome else {
-            if isRemoved(record, world) { return }
+            if isRemoved(record, world) || hasForgotten { return }
+            // An operator has said of an invalid event that it was started.
+            if scope(leader) == 0, isFoundStarted(record) { return }
             violation("P2", "\(text(record)) names another campaign and has no dead letter")
             return
         }
@@ -156,9 +158,7 @@ extension Judge {
         case .deadLetter(let reason, _, _):
             var isCallable = false
             if case .success = record.event.content { isCallable = true }
-            if isCallable && reason.isSafeToReplay && isStarted(record, result.generation)
-                && !undone.contains(record.identity)
-            {
+            if isCallable && reason.isSafeToReplay && reason != .identityConflict && isStarted(record, result.generation) && !undone.contains(record.identity) {
                 violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
             }
             if let fault = unjustified(reason, record, world) { violation(fault, "\(text) ended as \(reason)") }

@@ -38,6 +38,13 @@ extension Judge {
         }
     }
 
+    func isFoundStarted(_ record: Written) -> Bool {
+        written[Int(record.event.record.partition)].contains { other in
+            guard other.identity == record.identity, case .started? = other.event.replay?.finding else { return false }
+            return true
+        }
+    }
+
     func hasLateStart(_ identity: String) -> Bool { lateStarts.contains(identity) }
 
     /// A replica has read a late answer.

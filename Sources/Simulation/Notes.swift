@@ -45,7 +45,7 @@ extension Process {
             world.count(.outcomeStarted)
             if evidence == .operator { world.count(.ruleL9ByFinding) }
             let place = [Int64(event.partition), event.offset]
-            if case .success(let content)? = world.judge.record(at: place)?.event.content {
+            if evidence != .operator, case .success(let content)? = world.judge.record(at: place)?.event.content {
                 published[content.scope] = world.now
             }
             world.story("\(self) has published \(name(event)) as started, \(answer.instanceID ?? "-")")
