@@ -168,7 +168,8 @@ extension Judge {
     /// Which promise a dead letter breaks that nothing in the world justifies.
     private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
         switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) ? nil : "P3"
+        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) || hasForgotten
+            ? nil : "P3"
         case .expired, .expiredOutsideWindow:
             world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
         case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"

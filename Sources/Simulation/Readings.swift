@@ -43,7 +43,7 @@ extension World {
 
     func setAPIClock() {
         guard clockFault == 0 else { return }
-        clockFault = chance(500) ? 20_000 : -20_000
+        clockFault = chance(300) ? 20_000 : -20_000
         story("the API's clock is \(clockFault) ms off")
         after(between(5000, 30_000)) { self.clockFault = 0 }
     }

@@ -117,7 +117,10 @@ struct Setup {
         markerLosses = pick([0, 0, 0, 0, 25])
         isAccountDead = number(1...25) == 1
         // Nobody can know what a token does whose lease another clock ends.
-        if clockFaults > 0 { replays = 0 }
+        if clockFaults > 0 {
+            (replays, readsBack, callFaults, clockFaults) = (0, true, max(200, callFaults), 4)
+            isExclusive = partitions == 1 && growsAt == 0
+        }
         // What is replayed late would wait for the dead account beyond the end.
         if isAccountDead { (replays, clockFaults) = (0, 0) }
         if isLedgerShort { markerLosses = 0 }

@@ -35,7 +35,7 @@ struct Runner {
             print("  \(name)\(String(repeating: " ", count: max(1, 26 - name.count)))\(sum.coverage[kind])")
         }
         // A few histories need not bring up everything.
-        let missing = histories >= 2000 ? sum.coverage.missing : []
+        let missing = histories >= 20_000 ? sum.coverage.missing : []
         for kind in missing { print("never came up: \(kind)") }
         print("violations  \(sum.failed)")
         for report in sum.reports {
