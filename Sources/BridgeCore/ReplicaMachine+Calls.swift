@@ -6,8 +6,9 @@ extension ReplicaMachine {
         fireTimers(at: now)
         var calls: [CallOrder] = []
         // P7: whoever cannot say that it knows the holds begins nothing.
-        let mayBegin = hasLease(at: now)
-        while callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
+        // At its end it gives back what it will not begin any more.
+        let mayGoOn = hasLease(at: now) || isDraining
+        while mayGoOn, callsInFlight < settings.maximumInFlight, let ref = ready.popFirst() {
             guard let request = request(ref), case .ready(let attempt) = request.phase,
                 let account = request.account, case .success(let content) = request.event.content
             else { continue }
@@ -16,7 +17,7 @@ extension ReplicaMachine {
             // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
             guard now.wall < attempt.tokenExpiry * 1000,
-                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining, mayBegin,
+                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining,
                 !isHeld(request), partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)

@@ -158,7 +158,9 @@ extension Judge {
         case .deadLetter(let reason, _, _):
             var isCallable = false
             if case .success = record.event.content { isCallable = true }
-            if isCallable && reason.isSafeToReplay && reason != .identityConflict && isStarted(record, result.generation) && !undone.contains(record.identity) {
+            if isCallable && reason.isSafeToReplay && reason != .identityConflict
+                && isStarted(record, result.generation) && !undone.contains(record.identity)
+            {
                 violation("P1", "\(text) was started and its dead letter (\(reason)) offers a replay")
             }
             if let fault = unjustified(reason, record, world) { violation(fault, "\(text) ended as \(reason)") }
@@ -168,8 +170,9 @@ extension Judge {
     /// Which promise a dead letter breaks that nothing in the world justifies.
     private func unjustified(_ reason: DeadLetterReason, _ record: Written, _ world: World) -> String? {
         switch reason {
-        case .outcomeUnknown: doubtful.contains(record.identity) || undone.contains(record.identity) || hasForgotten
-            ? nil : "P3"
+        case .outcomeUnknown:
+            doubtful.contains(record.identity) || undone.contains(record.identity) || hasForgotten
+                ? nil : "P3"
         case .expired, .expiredOutsideWindow:
             world.now + Setup.maximumSkew >= record.expiry || isRemoved(record, world) ? nil : "P4"
         case .replayRefused where record.event.replay != nil: isRefusalJustified(record) ? nil : "P4"

@@ -27,6 +27,8 @@ struct ReplayPlaceTests {
         harness.admit(withHeaders(record(nil, offset: 10), old.identity, finding: "started"))
         harness.admit(event("e", offset: 11))
         harness.commitAll()
+        harness.wait(1000)
+        harness.commitAll()
         #expect(harness.results.map(\.summary) == ["started - operator"])
         #expect(harness.groupOffsets[0] == 12, "the repeat is suppressed")
     }
@@ -37,6 +39,8 @@ struct ReplayPlaceTests {
         harness.admit(withHeaders(record(nil, offset: 10), event("e", offset: 3).identity, finding: "started"))
         harness.commitAll()
         harness.admit(event("e", offset: 11))
+        harness.commitAll()
+        harness.wait(1000)
         harness.commitAll()
         #expect(harness.results.map(\.summary) == ["started - operator"])
         #expect(harness.groupOffsets[0] == 12)
@@ -98,9 +102,53 @@ struct ReplayPlaceTests {
         harness.assign([0])
         harness.takeOver()
         #expect(harness.call(again) == nil)
+        harness.wait(1000)
         harness.commitAll()
         #expect(harness.results.isEmpty)
         #expect(harness.groupOffsets[0] == 11)
+    }
+
+    @Test("A replay that was refused does not go on with the attempt of a later one of its generation")
+    func refusedDoesNotAdopt() {
+        let wrong = replay("e", offset: 10, nonce: 1)
+        let right = replay("e", offset: 11, nonce: Self.nonce)
+        let harness = Harness.owning(ledger: [
+            .init(record: event("e", offset: 3), state: .deadLettered(.rejected, nonce: Self.nonce))
+        ])
+        harness.admit(wrong, right)
+        harness.commitAll()
+        let calls = harness.calls()
+        #expect(calls.count == 1)
+        harness.answer(calls[0], timeout)
+        harness.groupOffsets[0] = 10
+        let next = Harness(owner: "replica-1/b2")
+        (next.ledger, next.groupOffsets) = (harness.ledger, harness.groupOffsets)
+        next.machine.producerReady(at: next.now)
+        next.assign([0])
+        next.takeOver()
+        next.admit(wrong, right)
+        next.wait(200_000)
+        _ = next.calls()
+        for mark in next.doubtMarks() {
+            next.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: next.now)
+        }
+        next.commitAll()
+        #expect(next.results.map(\.event.record.offset) == [11])
+    }
+
+    @Test("A replay of a dead letter whose commit is not known yet waits for it")
+    func replayBeforeCommitIsTold() throws {
+        let harness = Harness.owning()
+        let refused = replay("e", offset: 0, nonce: 1)
+        harness.admit(refused)
+        let plan = try #require(harness.begin())
+        harness.store(plan)
+        let place = EventIdentity.position(of: refused.record)
+        harness.admit(withHeaders(event("e", offset: 1).record, place, finding: "not-started"))
+        harness.machine.transactionEnded(plan.id, .committed, at: harness.now)
+        harness.commitAll()
+        #expect(harness.calls().isEmpty, "what was refused cannot be replayed")
+        #expect(harness.results.map(\.summary) == ["dead replay-refused", "dead replay-refused"])
     }
 
     @Test("A late answer that comes after a replay was taken up is looked at before its intent")
@@ -117,6 +165,8 @@ struct ReplayPlaceTests {
         harness.write(LateWrite(partition: 0, hash: KeyHash(key, key: harness.machine.hashKey), answer: late))
         harness.tail(0)
         harness.answer(call, active)
+        harness.commitAll()
+        // What the lane let through and was refused then is written with the next transaction.
         harness.commitAll()
         #expect(harness.calls().isEmpty)
         #expect(harness.results.map(\.summary) == ["started in-1 answer", "dead replay-refused"])

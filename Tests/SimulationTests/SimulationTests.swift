@@ -29,7 +29,9 @@ struct SimulationTests {
     }
 
     /// Histories that broke a promise once. Their course changes with the world; what they found is in the core's tests.
-    private static let found: [UInt64] = [51, 95, 128, 164, 634, 960, 1567, 4752, 8956, 14_376, 14_573, 17, 42, 80, 95, 889, 1850, 3767, 7001]
+    private static let found: [UInt64] = [
+        51, 95, 128, 164, 634, 960, 1567, 4752, 8956, 14_376, 14_573, 17, 42, 80, 95, 889, 1850, 3767, 7001,
+    ]
 
     #if DELIBERATE_FAULTS
         @Test("Each rule that is broken on purpose is found", arguments: Simulation.faults)
