@@ -43,7 +43,7 @@ struct Judge {
     private(set) var doubtful: Set<String> = []
     private(set) var intents: [IntentKey: Intent] = [:]
     /// The last attempt of each identity that was committed, and the last late answer.
-    private var lastAttempt: [String: Attempt] = [:]
+    private(set) var lastAttempt: [String: Attempt] = [:]
     private var lates: [String: (attempt: Attempt, at: Int64)] = [:]
     /// The last entry that was committed for each record, by partition and offset.
     private var entries: [Int: [(identity: String, place: [Int64], state: LedgerEntry.State)]] = [:]

@@ -92,7 +92,10 @@ extension Process {
 
 extension Judge {
     /// The bridge has decided by what it read that an attempt has started nothing.
-    mutating func released(_ identity: String, _ generation: Int32) {
+    mutating func released(_ identity: String, _ generation: Int32, apiTime: Int64) {
+        if let attempt = lastAttempt[identity], apiTime < attempt.tokenExpiry * 1000 {
+            violation("L7", "\(name(identity)) is decided by a reading, and the API's clock still takes its token")
+        }
         if (started[identity] ?? []).contains(where: { $0.generation == generation }) {
             violation("P3", "\(name(identity)) was started and is read back as not started")
         }
