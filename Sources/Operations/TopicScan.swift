@@ -49,20 +49,29 @@ package actor TopicScan {
     private var next = 0
     private var lastError: KafkaError?
 
+    private init(_ ranges: [ScanRange], consumer: Consumer, patience: Duration) {
+        self.consumer = consumer
+        self.patience = patience
+        for range in ranges { open[range.partition] = range.end }
+    }
+
+    /// Begins to read. Not an initialiser, since the compiler of Swift 6.0.3 ends on an asynchronous one of an actor.
+    ///
     /// - Parameters:
     ///   - settings: of a reader without a group.
     ///   - patience: the longest wait for any news.
-    package init(_ ranges: [ScanRange], settings: ClientSettings, patience: Duration) async throws {
+    package static func begin(
+        _ ranges: [ScanRange], settings: ClientSettings, patience: Duration
+    ) async throws -> TopicScan {
         var settings = settings
         settings.properties["isolation.level"] = "read_committed"
         settings.properties["queued.max.messages.kbytes"] = "8192"
         // One answer of a broker is held as a whole.
         if settings.properties["fetch.max.bytes"] == nil { settings.properties["fetch.max.bytes"] = "8388608" }
-        consumer = try Consumer(settings: settings, maximumBatch: 500, maximumBytes: 8 << 20)
-        self.patience = patience
-        for range in ranges where range.from < range.end { open[range.partition] = range.end }
-        let places = ranges.filter { $0.from < $0.end }.map { ($0.partition, offset: Consumer.Offset.at($0.from)) }
-        try await consumer.assign(places)
+        let wanted = ranges.filter { $0.from < $0.end }
+        let consumer = try Consumer(settings: settings, maximumBatch: 500, maximumBytes: 8 << 20)
+        try await consumer.assign(wanted.map { ($0.partition, offset: Consumer.Offset.at($0.from)) })
+        return TopicScan(wanted, consumer: consumer, patience: patience)
     }
 
     /// The partitions of topics with what they hold now.

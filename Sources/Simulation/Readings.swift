@@ -83,7 +83,7 @@ extension Process {
     func checkCoolDown(_ place: [Int64]) {
         guard world.setup.coolDown > 0, let event = world.judge.record(at: place)?.event,
             case .success(let content) = event.content, let last = published[content.scope],
-            world.now - last < world.setup.coolDown - 4000
+            world.now - last < world.setup.coolDown - 8000
         else { return }
         world.judge.violation(
             "cool-down", "\(self) is to call \(content.campaignID) again after \(world.now - last) ms")

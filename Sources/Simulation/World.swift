@@ -105,7 +105,7 @@ final class World {
         while let time = agenda.next, time < troubleEnds, judge.violations.isEmpty { step() }
         now = max(now, troubleEnds)
         calm()
-        let limit = now + 1_200_000
+        let limit = now + 1_800_000
         var check = now + 2000
         if setup.isAccountDead { agenda.add(at: now + 240_000) { self.judge.checkIndependence(self) } }
         while let time = agenda.next, time < limit, judge.violations.isEmpty {

@@ -28,7 +28,7 @@ struct Reading: Sendable {
     }
 
     func scan(_ ranges: [ScanRange]) async throws -> TopicScan {
-        try await TopicScan(ranges, settings: settings.reader, patience: settings.kafka.operationTimeout)
+        try await TopicScan.begin(ranges, settings: settings.reader, patience: settings.kafka.operationTimeout)
     }
 
     /// Hands over each record, in the order of its partition.
