@@ -92,6 +92,7 @@ extension ReplicaMachine {
                 moved(ref.partition, at: now)
                 return
             }
+            if knows(request, ref, at: now) { return }
             insert(request, ref, leads: true)
             notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
             enter(ref, at: now)
@@ -138,6 +139,27 @@ extension ReplicaMachine {
     /// names none, nor does a replay whose record was too large for its dead letter.
     private func isSameEvent(_ request: Request, scope: UInt64) -> Bool {
         request.scope == scope || (request.generation > 0 && (scope == 0 || request.scope == 0))
+    }
+
+    /// Without an entry, though this process has called for it: the broker has lost what it had acknowledged. What is
+    /// known of the call stands all the same.
+    private mutating func knows(_ new: Request, _ ref: RequestRef, at now: Moment) -> Bool {
+        var request = new
+        if let known = recent[request.hash], known.generation == request.generation {
+            request.attempts = known.attempts
+            insert(request, ref, leads: true)
+            finish(ref, known.outcome)
+            return true
+        }
+        guard var hand = inHand[request.hash], hand.generation == request.generation else { return false }
+        request.attempts = hand.attempt.number
+        insert(request, ref, leads: true)
+        hand.ref = ref
+        inHand[request.hash] = hand
+        lanes.hold(request.hash, scope: request.scope)
+        setPhase(ref, .calling(hand.attempt))
+        if let report = hand.report { settle(ref, report, at: now) }
+        return true
     }
 
     /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is

@@ -268,10 +268,26 @@ extension ReplicaMachine {
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
             if let at = write.entry.at { started(request.scope, at: at) }
+            remember(write.hash, request, outcome, at: now)
             notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")
         }
+    }
+
+    private static let recentMilliseconds: Int64 = 120_000
+    private static let recentMaximum = 50_000
+
+    private mutating func remember(_ hash: KeyHash, _ request: Request, _ outcome: Outcome, at now: Moment) {
+        while let oldest = recentTimes.first,
+            now.monotonic - oldest.at > Self.recentMilliseconds || recentTimes.count > Self.recentMaximum
+        {
+            _ = recentTimes.popFirst()
+            recent[oldest.hash] = nil
+        }
+        guard request.attempts > 0 else { return }
+        recent[hash] = (outcome, request.attempts, request.generation)
+        recentTimes.append((hash, now.monotonic))
     }
 
     /// An answer whose outcome is committed needs no memory any more; a call under way does.

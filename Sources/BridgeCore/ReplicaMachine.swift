@@ -40,6 +40,10 @@ package struct ReplicaMachine: ~Copyable {
     /// Calls under way and answers whose outcome is not known to be committed (L5).
     var inHand: [KeyHash: InHand] = [:]
     var callsInFlight = 0
+    /// Outcomes of calls that were told as committed not long ago, in the order of their times. A broker that loses what
+    /// it has acknowledged (KAFKA-20734) must not make this process call again.
+    var recent: [KeyHash: (outcome: Outcome, attempts: Int32, generation: Int32)] = [:]
+    var recentTimes = FIFO<(hash: KeyHash, at: Int64)>()
     var revokes: [HeldRevoke] = []
     var windowBytes = 0
     var sweptAt: Int64 = 0

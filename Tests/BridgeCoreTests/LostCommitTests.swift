@@ -290,4 +290,23 @@ struct HangingTransactionTests {
         harness.admit(event("e", offset: 0))
         #expect(harness.commit()?.kinds == ["attempting 1"])
     }
+
+    @Test(
+        "Where the broker loses what it had acknowledged, this process calls nobody again and tells the outcome again")
+    func lostByBroker() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        harness.commitAll()
+        let call = try #require(harness.call(event("b", offset: 1, campaign: "cd-2")))
+        harness.ledger = [:]
+        harness.groupOffsets = [:]
+        harness.revoke([0], isLost: false)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(event("a", offset: 0), event("b", offset: 1, campaign: "cd-2"))
+        harness.answer(call, active)
+        harness.commitAll()
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.map(\.event.identity.eventID) == ["a", "a", "b"])
+    }
 }

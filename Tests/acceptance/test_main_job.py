@@ -181,7 +181,7 @@ def test_an_event_that_is_too_old_or_of_no_time_is_not_called(bridge):
     bridge.start_replica("r1")
     bridge.wait_outcomes(4)
     reasons = {one.key().decode(): headers(one)["campaign-bridge-reason"] for one in bridge.tail("dead").whole()}
-    assert reasons == {"old": b"expired", "none": b"unusable-time", "ahead": b"unusable-time"}
+    assert reasons == {"old": b"expired-outside-window", "none": b"unusable-time", "ahead": b"unusable-time"}
     assert bridge.starts() == ["cd-fine"]
 
 
