@@ -80,7 +80,12 @@ package actor TopicScan {
     package static func ranges(
         of names: [String], admin: Admin, since: Int64? = nil
     ) async throws -> [ScanRange] {
-        let topics = try await admin.topics(names)
+        var topics = try await admin.topics(names)
+        // A topic that was made just now is not known to every broker at once.
+        for _ in 0..<10 where !names.allSatisfy({ topics[$0] != nil }) {
+            try await Task.sleep(for: .milliseconds(200))
+            topics = try await admin.topics(names)
+        }
         var ranges: [ScanRange] = []
         for name in names {
             guard let topic = topics[name] else { throw ScanError.noTopic(name) }
