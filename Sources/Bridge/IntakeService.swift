@@ -168,12 +168,8 @@ final class IntakeService: Sendable {
     }
 
     private func admit(_ records: [Record], _ mover: IntakeMover) async {
-        var start = records.startIndex
-        while start < records.endIndex {
-            let partition = records[start].partition
-            let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
-            await engine.admit(records[start..<end].map(mover.move), partition: partition)
-            start = end
+        for run in records.runs {
+            await engine.admit(run.map(mover.move), partition: run[run.startIndex].partition)
         }
     }
 

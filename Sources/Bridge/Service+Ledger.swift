@@ -17,21 +17,15 @@ extension BridgeService {
             for event in events {
                 switch event {
                 case .records(let records):
-                    var start = records.startIndex
-                    while start < records.endIndex {
-                        let first = records[start]
-                        let end =
-                            records[start...].firstIndex {
-                                $0.partition != first.partition || $0.topic != first.topic
-                            } ?? records.endIndex
+                    for run in records.runs {
+                        let first = run[run.startIndex]
                         if first.topic == settings.topics.control {
-                            await engine.control(Array(records[start..<end]))
+                            await engine.control(Array(run))
                         } else if !isStale(first.partition) {
                             await engine.ledger(
                                 partition: first.partition,
-                                records[start..<end].map { LedgerWire.read(key: $0.key, value: $0.value) })
+                                run.map { LedgerWire.read(key: $0.key, value: $0.value) })
                         }
-                        start = end
                     }
                 case .endOfPartition(let partition, let offset):
                     if partition == control {

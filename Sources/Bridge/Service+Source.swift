@@ -65,12 +65,8 @@ extension BridgeService {
     private func admit(_ batch: [Record], _ decoder: RequestDecoder) async {
         let records = settings.source.isRekeyed ? batch.filter { !IntakeOrigin.isMark($0) } : batch
         if !settings.source.isRekeyed { observer.metUnkeyed(records.count { $0.key == nil }) }
-        var start = records.startIndex
-        while start < records.endIndex {
-            let partition = records[start].partition
-            let end = records[start...].firstIndex { $0.partition != partition } ?? records.endIndex
-            await engine.admit(records[start..<end].map(decoder.decode), partition: partition)
-            start = end
+        for run in records.runs {
+            await engine.admit(run.map(decoder.decode), partition: run[run.startIndex].partition)
         }
     }
 
@@ -88,13 +84,14 @@ extension BridgeService {
             await countPartitions()
             // The library may lose an assignment without a word (field case 11): the broker then thinks that we read
             // what we do not. Differences while a rebalance is under way are over soon.
-            let ours = Set(await engine.snapshot().partitions.map(\.partition))
+            let partitions = await engine.snapshot().partitions
+            let ours = Set(partitions.map(\.partition))
             difference = Set(await consumer.assignment.map(\.partition)) == ours ? 0 : difference + 1
             if difference > Self.toleratedDifferences {
                 finishSink.yield(
                     .failed("the Kafka library's assignment is not the group's any more; a new process can join anew"))
             }
-            for partition in await engine.snapshot().partitions where partition.stage == .owned {
+            for partition in partitions where partition.stage == .owned {
                 let source = TopicPartition(settings.ledgerSource, partition.partition)
                 do throws(KafkaError) {
                     let high = try await admin.watermarks(source).high

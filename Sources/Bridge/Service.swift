@@ -208,10 +208,7 @@ package final class BridgeService: Sendable {
         await client.close()
     }
 
-    /// Waits, or returns early when the task is cancelled: every caller then looks at its own condition again.
-    func pause(_ duration: Duration) async {
-        do { try await Task.sleep(for: duration) } catch { return }
-    }
+    func pause(_ duration: Duration) async { await patience.pause(duration) }
 
     // MARK: - Time
 

@@ -151,15 +151,20 @@ extension ReplicaMachine {
             finish(ref, known.outcome)
             return true
         }
-        guard var hand = inHand[request.hash], hand.generation == request.generation else { return false }
+        guard let hand = inHand[request.hash], hand.generation == request.generation else { return false }
         request.attempts = hand.attempt.number
         insert(request, ref, leads: true)
-        hand.ref = ref
-        inHand[request.hash] = hand
-        lanes.hold(request.hash, scope: request.scope)
-        setPhase(ref, .calling(hand.attempt))
-        if let report = hand.report { settle(ref, report, at: now) }
+        goOn(with: hand, request, ref, at: now)
         return true
+    }
+
+    /// L5: a call of this process that is under way, or has been answered, is the request's.
+    private mutating func goOn(with known: InHand, _ request: Request, _ ref: RequestRef, at now: Moment) {
+        inHand[request.entryHash] = known
+        inHand[request.entryHash]?.ref = ref
+        lanes.hold(request.entryHash, scope: request.scope)
+        setPhase(ref, .calling(known.attempt))
+        if let report = known.report { settle(ref, report, at: now) }
     }
 
     /// The same identity for another call: a dead letter under the record's own place, since the identity's entry is
@@ -277,12 +282,8 @@ extension ReplicaMachine {
             lanes.takeAgain(account: account, at: now.monotonic)
             ready.append(ref)
             readyCount += 1
-        } else if var hand = inHand[request.entryHash], hand.attempt == attempt {
-            hand.ref = ref
-            inHand[request.entryHash] = hand
-            lanes.hold(request.entryHash, scope: request.scope)
-            setPhase(ref, .calling(attempt))
-            if let report = hand.report { settle(ref, report, at: now) }
+        } else if let hand = inHand[request.entryHash], hand.attempt == attempt {
+            goOn(with: hand, request, ref, at: now)
         } else {
             doubt(ref, attempt, cause: "interrupted", seen: now)
             if let own = unwritten[request.entryHash] { partitions[ref.partition]?.index.apply(request.entryHash, own) }

@@ -76,3 +76,19 @@ package struct OutgoingRecord: Hashable, Sendable {
         headers.reduce((key?.count ?? 0) + (value?.count ?? 0)) { $0 + $1.name.count + ($1.value?.count ?? 0) }
     }
 }
+
+extension [Record] {
+    /// The records in their order, cut where topic or partition changes.
+    package var runs: [ArraySlice<Record>] {
+        var runs: [ArraySlice<Record>] = []
+        var start = startIndex
+        while start < endIndex {
+            let first = self[start]
+            let end =
+                self[start...].firstIndex { $0.partition != first.partition || $0.topic != first.topic } ?? endIndex
+            runs.append(self[start..<end])
+            start = end
+        }
+        return runs
+    }
+}
