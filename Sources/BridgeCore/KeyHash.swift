@@ -1,7 +1,8 @@
 /// A 128-bit keyed hash of bytes: SipHash-2-4 with the 128-bit output of its reference implementation.
 ///
-/// The ledger's index knows identities by it. Its key is random for each process, so nobody who chooses event ids can
-/// make two of them meet; among a million entries the chance of a meeting by accident is below 2^-88.
+/// The ledger's index knows identities by it. Its key is random for each process and another one for each partition: an
+/// identity of one partition is none of another's, and nobody who chooses event ids can make two of them meet. Among a
+/// million entries the chance of a meeting by accident is below 2^-88.
 package struct KeyHash: Hashable, Comparable, Sendable {
     package var high: UInt64
     package var low: UInt64
@@ -51,6 +52,11 @@ package struct HashKey: Hashable, Sendable {
     package init(first: UInt64, second: UInt64) {
         self.first = first
         self.second = second
+    }
+
+    /// The key for what belongs to one partition: the same bytes have another hash in each.
+    package func of(partition: Int32) -> HashKey {
+        HashKey(first: first ^ UInt64(truncatingIfNeeded: partition), second: second)
     }
 
     /// For values that every replica and every run must compute alike: request ids and the ledger's scope.

@@ -38,7 +38,7 @@ extension ReplicaMachine {
             scope = request.scope
             stream = CampaignRequest.streamScope(request.streamID)
         }
-        let hash = KeyHash(event.identity.key, key: hashKey)
+        let hash = hash(of: event.identity.key, in: event.partition)
         return Request(
             event: event, hash: hash, account: account, scope: scope, stream: stream,
             expiry: expiry(of: event, at: now) ?? .min,
@@ -146,12 +146,20 @@ extension ReplicaMachine {
     private mutating func knows(_ new: Request, _ ref: RequestRef, at now: Moment) -> Bool {
         var request = new
         if let known = recent[request.hash], known.generation == request.generation {
+            guard isSameEvent(request, scope: known.scope) else {
+                conflict(&request, ref, at: now)
+                return true
+            }
             request.attempts = known.attempts
             insert(request, ref, leads: true)
             finish(ref, known.outcome)
             return true
         }
         guard let hand = inHand[request.hash], hand.generation == request.generation else { return false }
+        guard isSameEvent(request, scope: hand.scope) else {
+            conflict(&request, ref, at: now)
+            return true
+        }
         request.attempts = hand.attempt.number
         insert(request, ref, leads: true)
         goOn(with: hand, request, ref, at: now)
@@ -186,7 +194,7 @@ extension ReplicaMachine {
         let isDone = isDoneUnderOwnPlace(request)
         let place = EventIdentity.position(of: request.event.record)
         request.entryKey = place.key
-        request.entryHash = KeyHash(place.key, key: hashKey)
+        request.entryHash = hash(of: place.key, in: ref.partition)
         request.generation = 0
         if isDone || isBroken(.conflictIsSuppressed) {
             notes.append(.alreadyFinished(note(request)))
@@ -202,7 +210,7 @@ extension ReplicaMachine {
     /// Whether the record has its dead letter under its own place. A replay of that one may be under way there.
     func isDoneUnderOwnPlace(_ request: Request) -> Bool {
         let place = EventIdentity.position(of: request.event.record)
-        let entry = partitions[request.event.partition]?.index[KeyHash(place.key, key: hashKey)]
+        let entry = partitions[request.event.partition]?.index[hash(of: place.key, in: request.event.partition)]
         return entry.map { $0.isTerminal || $0.generation > 0 } ?? false
     }
 

@@ -149,7 +149,7 @@ extension ReplicaMachine {
         guard partitions[number]?.isTailing == true, let stage = partitions[number]?.stage else { return }
         switch record {
         case .entry(let key, let entry):
-            let hash = KeyHash(key, key: hashKey)
+            let hash = hash(of: key, in: number)
             switch stage {
             case .owned, .draining:
                 // Nobody else writes entries while a partition is owned, and our own are known by their commits; those
@@ -162,7 +162,7 @@ extension ReplicaMachine {
                 if case .started = entry.state, let at = entry.at { started(entry.scope, at: at) }
             }
         case .late(let late):
-            let hash = KeyHash(late.identityKey, key: hashKey)
+            let hash = hash(of: late.identityKey, in: number)
             var fitting = late
             if isBroken(.lateAnswerFitsAnyAttempt),
                 case .attempting(let attempt)? = partitions[number]?.index[hash]?.state

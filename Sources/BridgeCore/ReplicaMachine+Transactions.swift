@@ -286,7 +286,8 @@ extension ReplicaMachine {
             recent[oldest.hash] = nil
         }
         guard request.attempts > 0 else { return }
-        recent[hash] = (outcome, request.attempts, request.generation)
+        recent[hash] = RecentOutcome(
+            outcome: outcome, attempts: request.attempts, generation: request.generation, scope: request.scope)
         recentTimes.append((hash, now.monotonic))
     }
 

@@ -10,7 +10,7 @@
 package struct ReplicaMachine: ~Copyable {
     var settings: CoreSettings
     let retry: RetryPolicy
-    package let hashKey: HashKey
+    private let hashKey: HashKey
     var random: SeededRandom
     var lanes: Lanes
     var partitions: [Int32: Partition] = [:]
@@ -42,7 +42,7 @@ package struct ReplicaMachine: ~Copyable {
     var callsInFlight = 0
     /// Outcomes of calls that were told as committed not long ago, in the order of their times. A broker that loses what
     /// it has acknowledged (KAFKA-20734) must not make this process call again.
-    var recent: [KeyHash: (outcome: Outcome, attempts: Int32, generation: Int32)] = [:]
+    var recent: [KeyHash: RecentOutcome] = [:]
     var recentTimes = FIFO<(hash: KeyHash, at: Int64)>()
     var revokes: [HeldRevoke] = []
     var windowBytes = 0
@@ -90,6 +90,13 @@ package struct ReplicaMachine: ~Copyable {
         var report: AttemptReport?
     }
 
+    struct RecentOutcome {
+        var outcome: Outcome
+        var attempts: Int32
+        var generation: Int32
+        var scope: UInt64
+    }
+
     struct HeldRevoke {
         var number: Int
         var partitions: [Int32]
@@ -105,6 +112,11 @@ package struct ReplicaMachine: ~Copyable {
             jitterPercent: settings.retryJitterPercent)
         lanes = Lanes(settings: settings)
         knowledge = Array(repeating: ConnectionKnowledge(), count: settings.connections.count)
+    }
+
+    /// By what an identity, or an entry's key, of a partition is known in this process.
+    package func hash(of key: [UInt8], in partition: Int32) -> KeyHash {
+        KeyHash(key, key: hashKey.of(partition: partition))
     }
 
     // MARK: - What the driver asks for

@@ -309,4 +309,25 @@ struct HangingTransactionTests {
         #expect(harness.calls().isEmpty)
         #expect(harness.results.map(\.event.identity.eventID) == ["a", "a", "b"])
     }
+
+    @Test("What is known of an event says nothing of another one: in another partition, or for another campaign")
+    func knownOfAnother() throws {
+        let harness = Harness.owning([0, 1])
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        harness.commitAll()
+        let elsewhere = try #require(harness.call(event("a", offset: 0, partition: 1)))
+        let other = try #require(harness.call(event("b", offset: 1, campaign: "cd-2")))
+        let twin = try #require(harness.call(event("b", offset: 1, partition: 1, campaign: "cd-3")))
+        for call in [elsewhere, other, twin] { harness.answer(call, active) }
+        harness.commitAll()
+        #expect(harness.results.map(\.event.identity.eventID).sorted() == ["a", "a", "b", "b"])
+        harness.ledger = [:]
+        harness.groupOffsets = [:]
+        harness.revoke([0, 1], isLost: false)
+        harness.assign([0, 1])
+        harness.takeOver()
+        harness.admit(event("a", offset: 0, campaign: "cd-9"))
+        harness.commitAll()
+        #expect(harness.results.last?.summary == "dead identity-conflict")
+    }
 }

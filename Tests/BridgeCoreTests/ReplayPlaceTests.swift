@@ -162,7 +162,7 @@ struct ReplayPlaceTests {
         let late = LateAnswer(
             identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
             result: .started(StartAnswer(instanceID: "in-9")))
-        harness.write(LateWrite(partition: 0, hash: KeyHash(key, key: harness.machine.hashKey), answer: late))
+        harness.write(LateWrite(partition: 0, hash: harness.machine.hash(of: key, in: 0), answer: late))
         harness.tail(0)
         harness.answer(call, active)
         harness.commitAll()
