@@ -40,6 +40,23 @@ def brokers() -> str:
 
 
 @pytest.fixture
+def told(record_property):
+    """Takes a figure or verdict that is printed after all tests, whether they passed or not."""
+    return lambda text: record_property("told", str(text))
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])
+               if report.when == "call"]
+    lines = [(report.nodeid.split("::")[-1], text) for report in reports
+             for name, text in report.user_properties if name == "told"]
+    if lines:
+        terminalreporter.section("verdicts and figures")
+    for test, text in lines:
+        terminalreporter.write_line(f"{test}: {text}")
+
+
+@pytest.fixture
 def unique() -> str:
     """A name for topics and groups that no other test uses."""
     return "t" + uuid.uuid4().hex[:12]

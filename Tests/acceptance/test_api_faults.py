@@ -20,7 +20,7 @@ def test_an_api_that_is_down_at_the_start_delays_and_loses_nothing(bridge):
     assert verdict.problems == {} and bridge.tail("dead").messages == []
 
 
-def test_an_api_that_ends_in_the_middle_of_calls(bridge):
+def test_an_api_that_ends_in_the_middle_of_calls(bridge, told):
     bridge.prepare(latency={"fixedMilliseconds": 100})
     bridge.send(2000)
     bridge.start_replica("r1")
@@ -32,7 +32,7 @@ def test_an_api_that_ends_in_the_middle_of_calls(bridge):
     bridge.start_simulator(latency={"fixedMilliseconds": 20})
     bridge.wait_outcomes()
     verdict = bridge.verdict([down])
-    print(f"\n{verdict}")
+    told(verdict)
     assert verdict.problems == {}
     # Only what was under way at that moment, 64 at most.
     assert len(bridge.tail("dead").messages) == len(verdict.unknown) <= 64
@@ -64,7 +64,7 @@ def test_an_api_that_refuses_everything_for_a_while_makes_no_dead_letter(bridge,
 
 
 @pytest.mark.parametrize("fault", ["stall", "garbage", "html-error"])
-def test_an_api_that_leaves_outcomes_unknown_gets_few_calls_until_it_answers(bridge, fault):
+def test_an_api_that_leaves_outcomes_unknown_gets_few_calls_until_it_answers(bridge, told, fault):
     """Each such call is an unknown that a person must look at: the circuit keeps them few."""
     bridge.connection = {"maximumInFlight": 4}
     bridge.settings = {"circuit": {"failures": 3, "openFor": "2s"}}
@@ -76,7 +76,7 @@ def test_an_api_that_leaves_outcomes_unknown_gets_few_calls_until_it_answers(bri
     bridge.set_faults()
     bridge.wait_outcomes()
     verdict = bridge.verdict()
-    print(f"\n{fault}: {verdict}")
+    told(f"{fault}: {verdict}")
     assert verdict.problems == {}
     assert 3 <= len(verdict.unknown) == len(bridge.tail("dead").messages) <= 12
 

@@ -9,7 +9,7 @@ from test_kills import LATENCY, Flow
 GONE = 60 if os.environ.get("LONG") else 20
 
 
-def test_a_broker_that_is_killed_and_all_brokers_gone(own_broker_bridge, cluster):
+def test_a_broker_that_is_killed_and_all_brokers_gone(own_broker_bridge, cluster, told):
     bridge = own_broker_bridge
     bridge.servers = cluster.up()
     bridge.partitions = 8
@@ -25,7 +25,7 @@ def test_a_broker_that_is_killed_and_all_brokers_gone(own_broker_bridge, cluster
             until(lambda: len(bridge.starts()) > before + 100, bridge.last_words, 90)  # noqa: B023
     bridge.wait_outcomes(seconds=120)
     verdict = bridge.verdict()
-    print(f"\n{verdict}")
+    told(verdict)
     assert verdict.problems == {}
     assert not verdict.unknown, "every call had an answer"
     assert all(replica.process.poll() is None for replica in replicas)
@@ -37,7 +37,7 @@ def test_a_broker_that_is_killed_and_all_brokers_gone(own_broker_bridge, cluster
         assert len(loud) < 60 + GONE, loud[-20:]
 
 
-def test_a_broker_that_stands_still(own_broker_bridge, cluster):
+def test_a_broker_that_stands_still(own_broker_bridge, cluster, told):
     """It accepts connections and answers nothing, past session and transaction timeout."""
     bridge = own_broker_bridge
     bridge.servers = cluster.up()
@@ -57,7 +57,7 @@ def test_a_broker_that_stands_still(own_broker_bridge, cluster):
             until(lambda: len(bridge.starts()) > before + 100, bridge.last_words, 90)
     bridge.wait_outcomes(seconds=120)
     verdict = bridge.verdict()
-    print(f"\n{verdict}")
+    told(verdict)
     assert verdict.problems == {}
     assert not verdict.unknown, "every call had an answer"
     assert replica.process.poll() is None

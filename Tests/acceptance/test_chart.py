@@ -30,6 +30,9 @@ VALUES = {
     "secrets": [{"name": "api", "mountPath": "/run/secrets/api"}],
 }
 
+# One API server for all of them.
+pytestmark = pytest.mark.xdist_group("chart")
+
 
 @pytest.fixture(scope="module")
 def helm():

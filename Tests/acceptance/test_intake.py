@@ -122,7 +122,7 @@ def test_results_name_the_original_place_and_nothing_of_the_intake(moved):
     assert moved.starts() == []
 
 
-def test_each_record_is_moved_once_whatever_dies(moved):
+def test_each_record_is_moved_once_whatever_dies(moved, told):
     chance = random.Random(SEED)
     moved.partitions = 8
     moved.prepare(latency=LATENCY, faults=FAULTS, seed=SEED)
@@ -142,7 +142,7 @@ def test_each_record_is_moved_once_whatever_dies(moved):
     moved.wait_outcomes(seconds=180)
     wait_for_lag(moved)
     verdict = moved.verdict()
-    print(f"\nseed {SEED}: {kills} kills; {verdict}")
+    told(f"seed {SEED}: {kills} kills; {verdict}")
     assert verdict.problems == {}
     source = {(one.partition(), one.offset()): one for one in moved.tail("source").whole()}
     intake = whole_intake(moved)

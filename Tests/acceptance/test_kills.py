@@ -73,7 +73,7 @@ def take_over(bridge, dead, heir):
 
 
 @pytest.mark.parametrize("protocol", ["range", "cooperative-sticky"] if LONG else ["range"])
-def test_sigkill_at_any_moment(bridge, protocol):
+def test_sigkill_at_any_moment(bridge, told, protocol):
     chance = random.Random(SEED)
     bridge.partitions = 8
     bridge.settings = {"group": {"assignmentStrategy": protocol}}
@@ -105,14 +105,14 @@ def test_sigkill_at_any_moment(bridge, protocol):
     bridge.wait_outcomes(seconds=180)
     verdict = bridge.verdict()
     restarts.sort()
-    print(f"\nseed {SEED}, {protocol}: {kills} kills; {verdict}")
-    print(f"take-over after a kill: {', '.join(f'{one:.1f} s' for one in take_overs)}; the same replica from its start"
-          f" to its first started event: median {restarts[len(restarts) // 2]:.1f} s, longest {restarts[-1]:.1f} s")
+    told(f"seed {SEED}, {protocol}: {kills} kills; {verdict}")
+    told(f"take-over after a kill: {', '.join(f'{one:.1f} s' for one in take_overs)}; the same replica from its start"
+         f" to its first started event: median {restarts[len(restarts) // 2]:.1f} s, longest {restarts[-1]:.1f} s")
     assert verdict.problems == {}
     until(lambda: not bridge.lag(), lambda: f"lag: {bridge.lag()}", 30, every=0.3)
 
 
-def test_a_process_that_stands_still_and_goes_on_calls_nothing_again(bridge):
+def test_a_process_that_stands_still_and_goes_on_calls_nothing_again(bridge, told):
     """SIGSTOP past session and transaction timeout, in the middle of calls; then both at once, then the other one."""
     bridge.partitions = 8
     bridge.prepare(latency=LATENCY)
@@ -140,7 +140,7 @@ def test_a_process_that_stands_still_and_goes_on_calls_nothing_again(bridge):
             until(lambda: len(bridge.starts()) > after + 30, "nothing is started", 60)  # noqa: B023
     bridge.wait_outcomes(seconds=120)
     verdict = bridge.verdict()
-    print(f"\n{verdict}")
+    told(verdict)
     assert verdict.problems == {}
     assert all(one.process.poll() is None for one in replicas.values())
 
