@@ -33,7 +33,7 @@ chaos-bites: ## the same with a bridge that is broken on purpose: the judge must
 fresh-machine: ## a bare Debian 13 that runs the README's commands (root, debootstrap); FRESH_TEST=1 runs make test too
 	@scripts/fresh-machine
 
-docs: build ## the generated reference pages and schemas under docs
+docs: ## the generated reference pages and schemas under docs
 	@scripts/docs
 
 clean: ## what was built; not the test tools under .cache

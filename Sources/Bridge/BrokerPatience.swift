@@ -1,6 +1,7 @@
 internal import BridgeCore
 internal import Configuration
 internal import Kafka
+internal import Records
 internal import Telemetry
 
 /// Asks the broker until there is an answer: one that is away delays a step and ends nothing. What the drivers of the
@@ -28,55 +29,24 @@ struct BrokerPatience: Sendable {
         return nil
     }
 
-    /// A producer that has taken the transactional id, after closing an older one; asks until the broker lets it. nil:
-    /// cancelled.
-    ///
-    /// - Parameter kind: what an outage is called in the log.
-    func producer(
-        _ transactionalID: String, properties: ClientSettings, kind: String, after old: TransactionalProducer?
-    ) async -> TransactionalProducer? {
-        if let old { _ = await old.close(deadline: .seconds(5)) }
-        let log = KafkaLog(logger: logger, outages: outages)
-        while !Task.isCancelled {
-            do {
-                let producer = try TransactionalProducer(
-                    settings: properties, transactionalID: transactionalID,
-                    timeouts: .init(
-                        operation: settings.kafka.operationTimeout, transaction: settings.transactions.timeout,
-                        watchdogMargin: settings.transactions.watchdogMargin)
-                ) { log.take($0) }
-                do {
-                    try await producer.initialize()
-                    outages.recovered(kind)
-                    return producer
-                } catch {
-                    _ = await producer.close(deadline: .seconds(5))
-                    throw error
-                }
-            } catch {
-                outages.failed(kind, [.error: .error(error)])
-                await pause(.milliseconds(500))
-            }
+    /// Whether a topic ends before the place that was read to: then it is another one of the same name, which the consumer
+    /// need not notice.
+    func isMadeAnew(_ place: TopicPartition, readTo position: Int64, admin: Admin) async -> Bool {
+        do throws(KafkaError) {
+            guard try await admin.watermarks(place).high < position else { return false }
+            logger.error(
+                "the source ends before the place that was read to: the topic was made anew under its name",
+                [.partition: .int(place.partition), .offset: .int(position)])
+            return true
+        } catch {
+            // The consumer meets the same fault and tells it.
+            logger.debug("the source's end cannot be had", [.error: .error(error)])
+            return false
         }
-        return nil
     }
 
     /// Waits, or returns early when the task is cancelled: every caller then looks at its own condition again.
     func pause(_ duration: Duration) async {
         do { try await Task.sleep(for: duration) } catch { return }
-    }
-}
-
-extension TransactionEnd {
-    /// - Parameter culprit: the write that a record belongs to.
-    init(_ result: TransactionalProducer.Result, culprit: (Int) -> Int) {
-        switch result {
-        case .committed: self = .committed
-        case .lost: self = .lost
-        case .aborted(let error, let culprits):
-            let isStale =
-                error.map { [.illegalGeneration, .unknownMember, .fencedInstanceID].contains($0.code) } ?? false
-            self = .aborted(culprits: Array(Set(culprits.map(culprit))), groupIsStale: isStale)
-        }
     }
 }

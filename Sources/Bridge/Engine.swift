@@ -22,7 +22,8 @@ package actor Engine {
     private let clock: @Sendable () -> Moment
     private let observer: @Sendable ([Note]) -> Void
     private var groups: [Int: GroupMetadata] = [:]
-    private var controlEnd: Int64 = -1
+    /// The control topic has been read to here; -1: nothing of it yet.
+    private(set) var controlEnd: Int64 = -1
     private var controlWaits: [(partition: Int32, epoch: Int, high: Int64)] = []
     private var latesPending = 0
     /// Starts of source partitions that are not in force yet: what comes before was fetched for an earlier start, and

@@ -81,8 +81,12 @@ extension IntakeService {
     // MARK: - Transactions
 
     func transactionLoop(_ mover: IntakeMover) async {
-        guard var producer = await freshProducer(after: nil, mover) else { return }
-        var losses = 0
+        guard
+            var driver = await TransactionDriver.begin(
+                settings.intakeTransactionalId, properties: settings.intakeProducer, kind: "kafka-intake-transaction",
+                patience: patience)
+        else { return }
+        await engine.producerReady(settling: mover.partitions)
         for await plan in engine.transactions {
             guard let group = await engine.group(ofAssignment: plan.assignment) else {
                 await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: false))
@@ -92,44 +96,23 @@ extension IntakeService {
                 records: plan.records.map(\.outgoing) + mover.marks(of: plan), offsets: offsets(of: plan), group: group)
             let began = clock().monotonic
             let engine = self.engine
-            let result = await producer.commit(work) { await engine.mayStillCommit(plan.id) }
+            let result = await driver.producer.commit(work) { await engine.mayStillCommit(plan.id) }
             observer.moved(records: plan.records.count, milliseconds: clock().monotonic - began, result)
             await engine.transactionEnded(plan.id, TransactionEnd(result) { $0 })
-            switch result {
-            case .committed:
-                losses = 0
-                outages.recovered("kafka-intake-transaction")
-            case .aborted(let error, let culprits):
-                guard let error else { continue }
-                outages.failed("kafka-intake-transaction", [.error: .error(error)])
-                if culprits.isEmpty { await patience.pause(.milliseconds(200)) }
-            case .lost(let error):
-                losses += 1
-                logger.warning(
-                    "a mover's transaction is not known to be committed: it begins anew", [.error: .error(error)])
-                if losses > 5 {
-                    failed(.failed("five transactions of the mover in a row were lost: \(error)"))
-                    return
-                }
-                guard let next = await freshProducer(after: producer, mover) else { return }
-                producer = next
+            switch await driver.goOn(after: result) {
+            case .same: break
+            case .renewed: await engine.producerReady(settling: mover.partitions)
+            case .end(let why):
+                if let why { end(why) }
+                return
             }
         }
-        _ = await producer.close(deadline: .seconds(5))
+        _ = await driver.producer.close(deadline: .seconds(5))
     }
 
     private func offsets(of plan: IntakePlan) -> [(TopicPartition, offset: Int64)] {
         // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
         if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
         return plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), offset: $0.value) }
-    }
-
-    private func freshProducer(after old: TransactionalProducer?, _ mover: IntakeMover) async -> TransactionalProducer?
-    {
-        let producer = await patience.producer(
-            settings.intakeTransactionalId, properties: settings.intakeProducer, kind: "kafka-intake-producer",
-            after: old)
-        if producer != nil { await engine.producerReady(settling: mover.partitions) }
-        return producer
     }
 }

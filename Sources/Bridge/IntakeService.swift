@@ -20,21 +20,23 @@ final class IntakeService: Sendable {
     let ownOffsets: CommittedOffsets
     let directOffsets: CommittedOffsets
     let patience: BrokerPatience
+    /// When the mover's consumer last failed, on the monotonic clock.
+    private let failedAt = Atomic<Int64>(.min)
     /// Told why going on would help nothing.
-    let failed: @Sendable (ServiceEnd) -> Void
+    let end: @Sendable (ServiceEnd) -> Void
     private let waitsFor = Mutex<String?>(nil)
 
     /// - Throws: what the Kafka library does not take of the configuration.
     init(
         settings: BridgeSettings, logger: Logger, outages: OutageLog, observer: Observer,
-        clock: @escaping @Sendable () -> Moment, failed: @escaping @Sendable (ServiceEnd) -> Void
+        clock: @escaping @Sendable () -> Moment, end: @escaping @Sendable (ServiceEnd) -> Void
     ) throws {
         self.settings = settings
         self.logger = logger
         self.outages = outages
         self.observer = observer
         self.clock = clock
-        self.failed = failed
+        self.end = end
         patience = BrokerPatience(settings: settings, logger: logger, outages: outages)
         consumer = try Consumer(settings: settings.intakeConsumer, maximumBatch: 2000)
         let log = KafkaLog(logger: logger, outages: outages)
@@ -126,7 +128,7 @@ final class IntakeService: Sendable {
         do {
             try await consumer.subscribe([settings.topics.source])
         } catch {
-            failed(.failed("the source topic cannot be subscribed to: \(error)"))
+            end(.failed("the source topic cannot be subscribed to: \(error)"))
             return
         }
         while true {
@@ -145,8 +147,11 @@ final class IntakeService: Sendable {
             await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
         case .revoked(let number, let partitions, let lost):
             await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
-        case .fatal(let error): ended(by: error)
+        case .fatal(let error):
+            let failed = failedAt.load(ordering: .relaxed)
+            end(ServiceEnd.ended(by: error, of: settings, failedAt: failed, at: clock().monotonic))
         case .error(let error, let partition):
+            failedAt.store(clock().monotonic, ordering: .relaxed)
             outages.failed(
                 "kafka-intake-consumer",
                 [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
@@ -154,7 +159,7 @@ final class IntakeService: Sendable {
             if BridgeService.placeIsGone.contains(error.code) {
                 await engine.sourceBroken(partition: partition.partition)
             } else if error.code == .state {
-                failed(.failed("\(error); a new process can read it"))
+                end(.joinAnew("\(error)"))
             }
         case .statistics(let statistics):
             if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-intake-consumer") }
@@ -173,30 +178,14 @@ final class IntakeService: Sendable {
         }
     }
 
-    private func ended(by error: KafkaError) {
-        logger.error("the mover's consumer cannot go on", [.error: .error(error)])
-        failed(
-            error.code == .fencedInstanceID
-                ? .twin("another process runs under the name \(settings.groupInstanceId ?? "")")
-                : .failed("the mover's consumer cannot go on: \(error)"))
-    }
-
     /// As `BridgeService.sourceWatch`: a source that was made anew under its name may end before our place.
     private func sourceWatch() async {
         while !Task.isCancelled {
             await patience.pause(settings.kafka.statisticsInterval)
             for (number, position) in await engine.positions {
                 let source = TopicPartition(settings.topics.source, number)
-                do throws(KafkaError) {
-                    let high = try await admin.watermarks(source).high
-                    guard high < position else { continue }
-                    logger.error(
-                        "the source ends before the place that was moved to: the topic was made anew under its name",
-                        [.partition: .int(number), .offset: .int(position)])
+                if await patience.isMadeAnew(source, readTo: position, admin: admin) {
                     await engine.sourceBroken(partition: number)
-                } catch {
-                    // The consumer meets the same fault and tells it.
-                    logger.debug("the source's end cannot be had", [.error: .error(error)])
                 }
             }
         }

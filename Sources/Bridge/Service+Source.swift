@@ -35,7 +35,10 @@ extension BridgeService {
                         "partitions revoked",
                         [.rebalance: .int(number), .partitions: .string(Self.list(partitions)), .lost: .bool(lost)])
                     await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
-                case .fatal(let error): await ended(by: error)
+                case .fatal(let error):
+                    let failed = failedAt.load(ordering: .relaxed)
+                    finishSink.yield(
+                        ServiceEnd.ended(by: error, of: settings, failedAt: failed, at: clock().monotonic))
                 case .error(let error, let partition):
                     failedAt.store(clock().monotonic, ordering: .relaxed)
                     outages.failed(
@@ -46,7 +49,7 @@ extension BridgeService {
                         await engine.sourceBroken(partition: partition.partition)
                     } else if error.code == .state {
                         // After a topic was removed and made anew the library may never fetch it again.
-                        finishSink.yield(.failed("\(error); a new process can read it"))
+                        finishSink.yield(.joinAnew("\(error)"))
                     }
                 case .statistics(let statistics):
                     if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-consumer") }
@@ -88,21 +91,12 @@ extension BridgeService {
             let ours = Set(partitions.map(\.partition))
             difference = Set(await consumer.assignment.map(\.partition)) == ours ? 0 : difference + 1
             if difference > Self.toleratedDifferences {
-                finishSink.yield(
-                    .failed("the Kafka library's assignment is not the group's any more; a new process can join anew"))
+                finishSink.yield(.joinAnew("the Kafka library's assignment is not the group's any more"))
             }
             for partition in partitions where partition.stage == .owned {
                 let source = TopicPartition(settings.ledgerSource, partition.partition)
-                do throws(KafkaError) {
-                    let high = try await admin.watermarks(source).high
-                    guard high < partition.position else { continue }
-                    logger.error(
-                        "the source ends before the place that was read to: the topic was made anew under its name",
-                        [.partition: .int(partition.partition), .offset: .int(partition.position)])
+                if await patience.isMadeAnew(source, readTo: partition.position, admin: admin) {
                     await engine.sourceBroken(partition: partition.partition)
-                } catch {
-                    // The consumer meets the same fault and tells it.
-                    logger.debug("the source's end cannot be had", [.error: .error(error)])
                 }
             }
         }
@@ -118,24 +112,6 @@ extension BridgeService {
             if let count = found?.partitions.count, count > 0 { await engine.sourcePartitions(count) }
         } catch {
             logger.debug("the source's partitions cannot be counted", [.error: .error(error)])
-        }
-    }
-
-    /// Twins are told by the broker: a fenced instance id from either side. `_FENCED` of a producer proves none.
-    private func ended(by error: KafkaError) async {
-        let sinceFailure = failedAt.load(ordering: .relaxed)
-        if error.code == .fencedInstanceID, sinceFailure > .min, clock().monotonic - sinceFailure < 60_000 {
-            logger.warning(
-                "fenced after an outage, most likely by this replica's own requests", [.error: .error(error)])
-            finishSink.yield(.fencedAfterOutage)
-        } else if error.code == .fencedInstanceID {
-            logger.error(
-                "another process has this replica's name: give every replica its own replica.name",
-                [.error: .error(error)])
-            finishSink.yield(.twin("another process runs under the name \(settings.groupInstanceId ?? "")"))
-        } else {
-            logger.error("the group's consumer cannot go on", [.error: .error(error)])
-            finishSink.yield(.failed("the group's consumer cannot go on: \(error)"))
         }
     }
 

@@ -6,21 +6,6 @@ internal import Records
 internal import Synchronization
 package import Telemetry
 
-/// How a service ended.
-package enum ServiceEnd: Sendable, Equatable {
-    /// Everything that was under way is written.
-    case drained
-    /// The drain's deadline passed; what is left is decided by the ledger at the next take-over.
-    case drainDeadline
-    /// Another process has our identity in the group or our transactional id.
-    case twin(String)
-    /// The broker has taken this replica's own requests of before an outage for those of another process: a new service
-    /// may join.
-    case fencedAfterOutage
-    /// Going on would help nothing; the text says why.
-    case failed(String)
-}
-
 /// The running bridge: the engine and its drivers. Build it, then `run`.
 ///
 /// The path of a record: source consumer -> decoder -> engine -> transactions (intent) -> calls -> engine ->
@@ -147,6 +132,9 @@ package final class BridgeService: Sendable {
             }
             group.addTask {
                 await self.resultWatch(); return nil
+            }
+            group.addTask {
+                await self.readerWatch(); return nil
             }
             group.addTask {
                 await self.intake?.run(); return nil

@@ -30,6 +30,8 @@ package struct ReplicaSnapshot: Sendable {
         package var committed: Int64
         package var unfinished: Int
         package var isPaused: Bool
+        /// The ledger has been read to here; nil: it is not being read.
+        package var ledgerEnd: Int64?
         package var ledgerEntries: Int
         package var ledgerBytes: Int
     }
@@ -75,6 +77,7 @@ extension ReplicaMachine {
                     partition: number, stage: partition.publicStage, waitsFor: partition.waitsFor,
                     age: now.monotonic - partition.began, position: partition.position, committed: partition.committed,
                     unfinished: partition.requests.count, isPaused: partition.isPaused,
+                    ledgerEnd: partition.isTailing ? max(0, partition.ledgerEnd) : nil,
                     ledgerEntries: partition.index.count, ledgerBytes: partition.index.bytes)
             }.sorted { $0.partition < $1.partition },
             isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,

@@ -67,48 +67,42 @@ struct BridgeRunner {
         _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
         _ stops: StopRequest
     ) async -> Int32 {
-        var mayJoinAgain = true
+        var joinedAt: ContinuousClock.Instant?
         while true {
-            let code = await serveOnce(registry, metrics, outages, starting, stops)
-            guard code == nil else { return code ?? 0 }
-            guard mayJoinAgain else {
-                logger.error("twin", [.limit: .string("fenced again: another process has this replica's name")])
-                await wait(settings.replica.twinExitDelay)
-                return RunCommand.twin
+            do {
+                guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
+                let service = try BridgeService(
+                    settings: settings, sourcePartitions: partitions, version: Process.version,
+                    seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
+                    listeners: listeners)
+                starting.set(service.health)
+                let end = await service.run(stop: stops)
+                guard case .joinAnew(let text, let isFence) = end else { return await exitCode(of: end) }
+                let now = ContinuousClock.now
+                if let joinedAt, now - joinedAt < settings.replica.joinAnewInterval {
+                    return await exitCode(of: isFence ? .twin(text) : .failed(text))
+                }
+                joinedAt = now
+                logger.warning("the replica joins anew, with new Kafka clients", [.limit: .string(text)])
+            } catch {
+                logger.error("campaign-bridge cannot start", [.error: .error(error)])
+                return ExitCode.usage.rawValue
             }
-            mayJoinAgain = false
-            logger.info("joining the group anew")
         }
     }
 
-    /// One life of the service; nil: it may be made anew, once.
-    private func serveOnce(
-        _ registry: MetricRegistry, _ metrics: BridgeMetrics, _ outages: OutageLog, _ starting: StartingState,
-        _ stops: StopRequest
-    ) async -> Int32? {
-        do {
-            guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
-            let service = try BridgeService(
-                settings: settings, sourcePartitions: partitions, version: Process.version,
-                seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
-                listeners: listeners)
-            starting.set(service.health)
-            switch await service.run(stop: stops) {
-            case .drained: return ExitCode.fine.rawValue
-            case .drainDeadline: return ExitCode.partly.rawValue
-            case .fencedAfterOutage: return nil
-            case .twin(let text):
-                logger.error("twin", [.limit: .string(text)])
-                // Two replicas of one name must not fence each other as quickly as they can restart.
-                await wait(settings.replica.twinExitDelay)
-                return RunCommand.twin
-            case .failed(let text):
-                logger.error("campaign-bridge ends", [.limit: .string(text)])
-                return RunCommand.failed
-            }
-        } catch {
-            logger.error("campaign-bridge cannot start", [.error: .error(error)])
-            return ExitCode.usage.rawValue
+    private func exitCode(of end: ServiceEnd) async -> Int32 {
+        switch end {
+        case .drained: return ExitCode.fine.rawValue
+        case .drainDeadline: return ExitCode.partly.rawValue
+        case .twin(let text):
+            logger.error("twin", [.limit: .string(text)])
+            // Two replicas of one name must not fence each other as quickly as they can restart.
+            await wait(settings.replica.twinExitDelay)
+            return RunCommand.twin
+        case .failed(let text), .joinAnew(let text, _):
+            logger.error("campaign-bridge ends", [.limit: .string(text)])
+            return RunCommand.failed
         }
     }
 

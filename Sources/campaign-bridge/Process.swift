@@ -98,9 +98,7 @@ enum Process {
                 if let secret { redactor.register(secret.reveal()) }
             }
         }
-        for secret in [
-            settings.kafka.security.password, settings.kafka.security.keyPassword, settings.server.adminToken,
-        ] {
+        for secret in [settings.kafka.security.password, settings.kafka.security.keyPassword] {
             if let secret { redactor.register(secret.reveal()) }
         }
         let facts = Output.standardError.facts

@@ -74,7 +74,6 @@ struct ServiceTests {
             for index in settings.connections.indices {
                 settings.connections[index].clientSecret = Secret("planted-client-secret")
             }
-            settings.server.adminToken = Secret("planted-admin-token")
             settings.kafka.security.password = Secret("planted-kafka-password")
             settings.kafka.security.username = "planted-user"
             let watch = Watch()

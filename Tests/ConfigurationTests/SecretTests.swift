@@ -63,10 +63,9 @@ struct SecretTests {
         let result = loadMinimal(
             """
             kafka.x: 1
-            server:
-              adminToken: " hidden-1"
             """, connection: "    privateKey: hidden-2\n",
             [
+                "CAMPAIGN_BRIDGE_KAFKA_SECURITY_KEY_PASSWORD": " hidden-1",
                 "CAMPAIGN_BRIDGE_KAFKA_SECURITY_PASSWORD": "hidden-3 ",
                 "CAMPAIGN_BRIDGE_KAFKA_PROPERTIES_SSL_KEY_PEM": "hidden-4",
             ])
@@ -74,7 +73,11 @@ struct SecretTests {
         #expect(!"\(result.problems) \(result.effective) \(result.warnings)".contains("hidden"))
 
         let good = loadMinimal(
-            "server:\n  adminToken: hidden-5\n", ["CAMPAIGN_BRIDGE_KAFKA_PROPERTIES_SSL_KEY_PEM": "hidden-6"],
+            "",
+            [
+                "CAMPAIGN_BRIDGE_KAFKA_SECURITY_KEY_PASSWORD": "hidden-5",
+                "CAMPAIGN_BRIDGE_KAFKA_PROPERTIES_SSL_KEY_PEM": "hidden-6",
+            ],
             files: Files(contents: ["/run/secrets/clientSecret": "hidden-7"]))
         let settings = try #require(good.settings)
         var dumped = ""

@@ -87,6 +87,10 @@ extension Key where Root == BridgeSettings {
                 "replica.twinExitDelay", \.replica.twinExitDelay, .duration(.zero...(.minutes(5))),
                 "Wait before the exit when a second process with this replica's name was found, so that a supervisor does not let the two throw each other out in turn."
             ),
+            .value(
+                "replica.joinAnewInterval", \.replica.joinAnewInterval, .duration(.zero...(.hours(24))),
+                "Where the Kafka library does not recover from what a broker did, the replica makes new clients and joins the group anew. If that happens again within this time, the process ends instead."
+            ),
         ]
     }
 

@@ -71,21 +71,14 @@ extension Key where Root == BridgeSettings {
         [
             .value(
                 "server.listen", \.server.listen, .listen,
-                "Where health, metrics, admin API and console are served. Use `[::]:8080` for every address, IPv4 and IPv6."
+                "Where health and metrics are served. Use `[::]:8080` for every address, IPv4 and IPv6."
             ),
-            .value("server.console", \.server.isConsoleEnabled, .flag, "Whether the web console is served."),
-            .secret(
-                "server.adminToken", \.server.adminToken,
-                "Token for everything that changes something: holds, replays, findings. Without it these are refused."),
             .value(
                 "server.maximumConnections", \.server.maximumConnections, .integer(1...10_000),
                 "Most HTTP connections at a time."),
             .value(
                 "server.maximumConnectionsPerAddress", \.server.maximumConnectionsPerAddress, .integer(1...10_000),
                 "Most HTTP connections from one address."),
-            .value(
-                "server.maximumEventStreams", \.server.maximumEventStreams, .integer(0...1000),
-                "Most consoles that watch live at a time."),
             .value(
                 "server.maximumBodyBytes", \.server.maximumBodyBytes, .size((1 << 10)...(64 << 20)),
                 "Largest body of a request to the admin API."),

@@ -133,14 +133,11 @@ package struct DeadLetterSettings: Sendable, Equatable {
     package init() {}
 }
 
-/// Keys `server.*`: health, metrics, admin API and console.
+/// Keys `server.*`: health and metrics.
 package struct ServerSettings: Sendable, Equatable {
     package var listen = ListenAddress(host: "127.0.0.1", port: 8080)
-    package var isConsoleEnabled = true
-    package var adminToken: Secret?
     package var maximumConnections = 256
     package var maximumConnectionsPerAddress = 64
-    package var maximumEventStreams = 32
     package var maximumBodyBytes = 1 << 20
     package var timeout: Duration = .seconds(30)
     package var certificateFile: String?

@@ -77,6 +77,7 @@ package struct ReplicaSettings: Sendable, Equatable {
     package var namespace: String?
     package var isStatic = true
     package var twinExitDelay: Duration = .seconds(10)
+    package var joinAnewInterval: Duration = .minutes(10)
 
     package init() {}
 }

@@ -1,0 +1,35 @@
+internal import Configuration
+internal import Kafka
+
+/// How a service ended.
+package enum ServiceEnd: Sendable, Equatable {
+    /// Everything that was under way is written.
+    case drained
+    /// The drain's deadline passed; what is left is decided by the ledger at the next take-over.
+    case drainDeadline
+    /// Another process has our identity in the group or our transactional id.
+    case twin(String)
+    /// The Kafka clients of this service cannot go on; a new service in the same process can. The text says why. A fence
+    /// after an outage is most likely by this replica's own requests from before it; a second one soon is by a twin.
+    case joinAnew(String, isFence: Bool = false)
+    /// Going on would help nothing; the text says why.
+    case failed(String)
+}
+
+extension ServiceEnd {
+    /// What the end of a group's consumer means. Twins are told by the broker, with a fenced instance id; `_FENCED` of a
+    /// producer proves none.
+    ///
+    /// - Parameters:
+    ///   - failedAt: when the consumer last failed, `now`: monotonic, milliseconds.
+    static func ended(
+        by error: KafkaError, of settings: BridgeSettings, failedAt: Int64, at now: Int64
+    ) -> ServiceEnd {
+        guard error.code == .fencedInstanceID else { return .failed("the group's consumer cannot go on: \(error)") }
+        if failedAt > .min, now - failedAt < 60_000 {
+            return .joinAnew("fenced after an outage: \(error)", isFence: true)
+        }
+        let name = settings.groupInstanceId ?? ""
+        return .twin("another process has the name \(name): give every replica its own replica.name")
+    }
+}
