@@ -87,7 +87,8 @@ package struct BridgeCheck: Sendable {
         do {
             admin = try Admin(settings: settings.commonKafka, timeout: step(until: end)) { lines.take($0) }
         } catch {
-            report(CheckLine(.failed, "kafka.properties", "\(error)", advice: "correct or remove the property"))
+            report(
+                CheckLine(.failed, "kafka.properties", "\(error)", advice: KafkaDiagnosis.advice(refused: "\(error)")))
             return
         }
         if options.isOffline {
@@ -115,7 +116,8 @@ package struct BridgeCheck: Sendable {
             found = try await admin.topics(nil)
         } catch {
             let diagnosis = KafkaDiagnosis(
-                lines: lines.all, fallback: error.message, settings: settings, libraryVersion: LibraryVersion.number)
+                lines: lines.all, fallback: error.message, settings: settings, libraryVersion: LibraryVersion.number,
+                isForAnotherName: await isForAnotherName(lines, timeout: step(until: end)))
             report(
                 CheckLine(
                     .failed, "broker", diagnosis.text, advice: diagnosis.advice,
@@ -126,7 +128,7 @@ package struct BridgeCheck: Sendable {
         let addresses = brokers.map(\.address).joined(separator: ", ")
         report(
             CheckLine(.fine, "broker", "\(brokers.count) \(brokers.count == 1 ? "broker" : "brokers"): \(addresses)"))
-        let hasAll = await topics(admin, found, brokers.count, report)
+        let hasAll = await topics(admin, found, brokers.count, timeout: step(until: end), report)
         await CheckCluster(settings: settings).run(admin, brokers, found, report)
         await group(settings.group.id, settings.ledgerSource, found, lines, report)
         if settings.source.isRekeyed {
@@ -138,50 +140,13 @@ package struct BridgeCheck: Sendable {
                     .skipped, "transactional id, records", "the time was up", advice: "give more with --timeout"))
             return
         }
-        await CheckTransaction(settings: settings).run(
+        await CheckTransaction(settings: settings, transactionalID: settings.checkTransactionalId).run(
             timeout: step(until: end), triesWrites: hasAll && options.triesWrites, report)
-        if !options.triesWrites || !hasAll {
-            report(
-                CheckLine(
-                    .skipped, "rights to write",
-                    "tried with --try-writes once the topics are there, in a transaction that is aborted"))
+        if settings.source.isRekeyed {
+            await CheckTransaction(settings: settings, transactionalID: settings.intakeTransactionalId + "/check").run(
+                timeout: step(until: end), triesWrites: false, report)
         }
         await CheckRecords(settings: settings).run(admin, found, timeout: step(until: end), report)
-    }
-
-    /// True: all are there.
-    private func topics(
-        _ admin: Admin, _ found: [String: TopicDescription], _ brokers: Int, _ report: @Sendable (CheckLine) -> Void
-    ) async -> Bool {
-        let ledgerPartitions = found[settings.ledgerSource]?.partitions.count
-        let rules = CheckTopics(settings: settings, ledgerPartitions: ledgerPartitions, brokers: brokers)
-        var hasAll = true
-        for topic in TopicPlan(settings, existing: found.mapValues(\.partitions.count)).topics {
-            var configuration: [String: String]?
-            var isForbidden = false
-            do throws(KafkaError) {
-                configuration = try await admin.configuration(ofTopic: topic.name)
-            } catch {
-                isForbidden = error.isAuthorization
-                if !isForbidden && error.code != .unknownTopicOrPartition {
-                    report(CheckLine(.warning, "topic \(topic.name)", "its configuration cannot be read: \(error)"))
-                }
-            }
-            if let description = found[topic.name] {
-                let facts = TopicFacts(description: description, configuration: configuration)
-                for line in rules.lines(topic.name, facts) { report(line) }
-                continue
-            }
-            hasAll = false
-            report(
-                CheckLine(
-                    .failed, "topic \(topic.name)",
-                    isForbidden ? "it is missing, or this user may not see it" : "it does not exist",
-                    advice: isForbidden
-                        ? "grant Describe and DescribeConfigs on the topic, or make it with `campaign-bridge topics --create`"
-                        : "make it with `campaign-bridge topics --create`"))
-        }
-        return hasAll
     }
 
     private func group(
@@ -215,7 +180,9 @@ package struct BridgeCheck: Sendable {
             report(
                 CheckLine(
                     .failed, name, "its offsets cannot be read: \(error)",
-                    advice: error.isAuthorization ? "grant Read on the group, and Describe on the topic \(topic)" : nil,
+                    advice: error.code == .groupAuthorizationFailed
+                        ? Right.readGroup(id).grant(settings)
+                        : error.isAuthorization ? Right.read(topic: topic).grant(settings) : nil,
                     isUnreachable: error.isRetriable))
         }
     }

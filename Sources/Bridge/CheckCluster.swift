@@ -29,8 +29,8 @@ struct CheckCluster {
                 CheckLine(
                     .skipped, "brokers' settings",
                     "they cannot be read: \(error.isAuthorization ? "rights are missing" : error.description)",
-                    advice: "offsets.retention.minutes must not be less than ledger.dedupWindow: ask, or grant "
-                        + "DescribeConfigs on the cluster"))
+                    advice: "offsets.retention.minutes must not be less than ledger.dedupWindow: ask, or "
+                        + Right.describeBrokerConfigs.grant(settings)))
         }
     }
 

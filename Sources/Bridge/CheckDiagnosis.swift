@@ -1,12 +1,15 @@
 package import Configuration
-internal import Kafka
+package import Kafka
 internal import Synchronization
 
 /// What the Kafka library said while it tried to connect. Its answers only say that there was none.
-final class KafkaLines: Sendable {
+package final class KafkaLines: Sendable {
     private let lines = Mutex<[String]>([])
 
-    func take(_ event: ClientEvent) {
+    package init() {}
+
+    /// What a client tells.
+    package func take(_ event: ClientEvent) {
         let text: String
         switch event {
         // Lines on properties are told when the client is made, and do not tell why it cannot connect.
@@ -17,7 +20,15 @@ final class KafkaLines: Sendable {
         lines.withLock { if $0.count < 200 { $0.append(text) } }
     }
 
-    var all: [String] { lines.withLock { $0 } }
+    package var all: [String] { lines.withLock { $0 } }
+
+    /// All so far; from now on only what comes after.
+    func take() -> [String] {
+        lines.withLock { lines in
+            defer { lines = [] }
+            return lines
+        }
+    }
 }
 
 /// From what the library said to what a person should do. Pure.
@@ -30,22 +41,38 @@ package struct KafkaDiagnosis: Sendable {
     /// - Parameters:
     ///   - lines: the library's own.
     ///   - libraryVersion: as `LibraryVersion.number`.
-    package init(lines: [String], fallback: String, settings: BridgeSettings, libraryVersion: Int32) {
+    ///   - isForAnotherName: whether it is known that the certificate is good but for its name, which the library does not
+    ///     tell apart.
+    package init(
+        lines: [String], fallback: String, settings: BridgeSettings, libraryVersion: Int32,
+        isForAnotherName: Bool = false
+    ) {
         let shortened = lines.map(Self.short)
         func first(_ parts: String...) -> String? {
             shortened.first { line in parts.contains { Self.withoutAddress(line).lowercased().contains($0) } }
         }
         let security = settings.kafka.security
         let isScram = security.mechanism == .scramSHA256 || security.mechanism == .scramSHA512
+        let name = "use a name of the certificate in kafka.bootstrapServers and in the brokers' advertised.listeners"
         isUnreachable = true
-        if let line = first("certificate verify failed", "self-signed", "self signed", "unable to get local issuer") {
-            isUnreachable = false
-            text = "the broker's certificate is not trusted: \(line)"
-            advice = "set kafka.security.caFile to the PEM file of the authority that signed it"
-        } else if let line = first("hostname mismatch", "ip address mismatch", "does not match") {
+        if let line = first("hostname mismatch", "ip address mismatch", "does not match")
+            ?? (isForAnotherName ? first(Self.untrusted) : nil)
+        {
             isUnreachable = false
             text = "the broker's certificate is for another name: \(line)"
-            advice = "use a name of the certificate in kafka.bootstrapServers and in the brokers' advertised.listeners"
+            advice = name
+        } else if let line = first(Self.untrusted, "self-signed", "self signed", "unable to get local issuer") {
+            isUnreachable = false
+            text = "the broker's certificate is not trusted, or is for another name: \(line)"
+            advice = "set kafka.security.caFile to the PEM file of the authority that signed it, and " + name
+        } else if let line = first("broker might require sasl") {
+            isUnreachable = false
+            text = "the broker wants a login: \(line)"
+            advice = "set kafka.security.protocol to sasl_ssl or sasl_plaintext, with mechanism, username and password"
+        } else if let line = first("alert bad certificate", "certificate required", "alert unknown ca") {
+            isUnreachable = false
+            text = "the broker wants a client certificate, or does not take this one: \(line)"
+            advice = "set kafka.security.certificateFile and keyFile to one of an authority that the broker trusts"
         } else if let line = first("security.protocol", "ssl handshake failed", "ssl routines", "wrong version number")
         {
             isUnreachable = false
@@ -63,9 +90,9 @@ package struct KafkaDiagnosis: Sendable {
             text = "the login was refused: \(line)"
             advice = "check kafka.security.username, the password and kafka.security.mechanism"
             if isScram, libraryVersion < 0x0206_01ff {
-                advice +=
-                    ". With a Kafka 4 broker SCRAM needs librdkafka 2.6.1 or later: until then use PLAIN over TLS or "
-                    + "a client certificate"
+                advice =
+                    "with a Kafka 4 broker SCRAM needs librdkafka 2.6.1 or later, whatever the password: until then use "
+                    + "PLAIN over TLS or a client certificate. With an older broker " + advice
             }
         } else if let line = first("failed to resolve") {
             text = "a broker's name has no address: \(line)"
@@ -83,6 +110,22 @@ package struct KafkaDiagnosis: Sendable {
                 ? "check sasl.oauthbearer.* in kafka.properties, kafka.bootstrapServers, network and firewall"
                 : "check kafka.bootstrapServers, network and firewall"
         }
+    }
+
+    /// What OpenSSL says of every certificate that it does not take, whatever for.
+    static let untrusted = "certificate verify failed"
+
+    /// What to do where the library does not take what it is given to make a client.
+    package static func advice(refused text: String) -> String {
+        let settings = [
+            ("ssl.key.location", "kafka.security.keyFile and keyPassword"),
+            ("ssl.certificate.location", "kafka.security.certificateFile"),
+            ("ssl.ca.location", "kafka.security.caFile"),
+        ]
+        guard let setting = settings.first(where: { text.contains($0.0) }) else {
+            return "correct or remove the property"
+        }
+        return "check \(setting.1): the file cannot be used, or the password is not its own"
     }
 
     /// Without the address in front, whose scheme names SASL and SSL.

@@ -1,5 +1,3 @@
-internal import Kafka
-
 /// One thing that `check` has looked at.
 package struct CheckLine: Sendable, Equatable {
     package enum State: String, Sendable, CaseIterable {
@@ -30,15 +28,5 @@ package struct CheckLine: Sendable, Equatable {
         self.text = text
         self.advice = advice
         self.isUnreachable = isUnreachable
-    }
-}
-
-extension KafkaError {
-    /// Whether rights are missing, whatever for.
-    var isAuthorization: Bool {
-        [
-            .topicAuthorizationFailed, .groupAuthorizationFailed, .clusterAuthorizationFailed,
-            .transactionalIDAuthorizationFailed,
-        ].contains(code)
     }
 }

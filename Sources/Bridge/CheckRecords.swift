@@ -14,9 +14,7 @@ struct CheckRecords {
         _ admin: Admin, _ topics: [String: TopicDescription], timeout: Duration, _ report: @Sendable (CheckLine) -> Void
     ) async {
         var places: [(TopicPartition, offset: Consumer.Offset)] = []
-        var names = [settings.topics.source, settings.topics.ledger, settings.topics.control]
-        if settings.source.isRekeyed { names.append(settings.topics.intake) }
-        for name in names {
+        for name in settings.readTopics {
             for partition in (topics[name]?.partitions ?? []).prefix(Self.maximumPartitions) {
                 let place = TopicPartition(name, partition.id)
                 do throws(KafkaError) {
@@ -25,7 +23,7 @@ struct CheckRecords {
                     let from = isSource ? max(marks.low, marks.high - Self.perPartition) : marks.high
                     places.append((place, offset: .at(from)))
                 } catch {
-                    report(Self.unreadable(name, error))
+                    report(unreadable(name, error))
                     break
                 }
             }
@@ -75,7 +73,7 @@ struct CheckRecords {
                 case .endOfPartition(let partition, _): open.remove(partition)
                 case .error(let error, let partition?) where error.isAuthorization:
                     if open.contains(where: { $0.topic == partition.topic }) {
-                        report(Self.unreadable(partition.topic, error))
+                        report(unreadable(partition.topic, error))
                     }
                     open = open.filter { $0.topic != partition.topic }
                 default: break
@@ -93,10 +91,10 @@ struct CheckRecords {
         for line in sample.lines { report(line) }
     }
 
-    static func unreadable(_ topic: String, _ error: KafkaError) -> CheckLine {
+    private func unreadable(_ topic: String, _ error: KafkaError) -> CheckLine {
         CheckLine(
             .failed, "topic \(topic)", "it cannot be read: \(error)",
-            advice: error.isAuthorization ? "grant Read and Describe on the topic" : nil)
+            advice: error.isAuthorization ? Right.read(topic: topic).grant(settings) : nil)
     }
 }
 

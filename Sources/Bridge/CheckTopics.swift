@@ -53,7 +53,8 @@ package struct CheckTopics: Sendable {
             lines.append(
                 CheckLine(
                     .warning, "topic \(name)", "its configuration cannot be read",
-                    advice: "grant DescribeConfigs on the topic, or compare it with docs/install.md by hand"))
+                    advice: Right.describeConfigs(topic: name).grant(settings)
+                        + ", or compare it with docs/install.md by hand"))
         }
         if lines.isEmpty {
             let copies = facts.description.partitions.map(\.replicas).min() ?? 0
@@ -94,11 +95,14 @@ package struct CheckTopics: Sendable {
                 advice:
                     "never add partitions to either while the ledger remembers events: docs/intake.md says what to do")
         }
+        guard count < wanted else {
+            return CheckLine(
+                .warning, title, "\(count) partitions, and the source has \(wanted): the last ones are not used",
+                advice: "fine while partitions are being added to both; nothing is wrong otherwise")
+        }
         return CheckLine(
             .failed, title, "\(count) partitions, and the source has \(wanted)",
-            advice: count < wanted
-                ? "add partitions until both have as many: source partitions without one stay paused"
-                : "add partitions to the source until both have as many")
+            advice: "add them with `campaign-bridge topics --create`: source partitions without one stay paused")
     }
 
     private func cleanUp(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {

@@ -7,19 +7,18 @@ struct CheckTransaction {
     let settings: BridgeSettings
 
     /// A name of its own: to take the replica's would throw out a replica that runs.
-    private var transactionalID: String { settings.checkTransactionalId }
+    let transactionalID: String
 
     /// - Parameter triesWrites: whether a record for each result topic is written; they must exist.
     func run(timeout: Duration, triesWrites: Bool, _ report: @Sendable (CheckLine) -> Void) async {
         let name = "transactional id"
         let producer: TransactionalProducer
-        let lines = KafkaLines()
         do {
             producer = try TransactionalProducer(
                 settings: settings.producer, transactionalID: transactionalID,
                 timeouts: .init(
                     operation: timeout, transaction: settings.transactions.timeout, watchdogMargin: .seconds(5))
-            ) { lines.take($0) }
+            ) { _ in }
         } catch {
             report(CheckLine(.failed, "kafka.producerProperties", "\(error)", advice: "correct or remove the property"))
             return
@@ -27,13 +26,13 @@ struct CheckTransaction {
         do throws(KafkaError) {
             try await producer.initialize()
             report(CheckLine(.fine, name, "transactions can be begun"))
-            if triesWrites { await write(producer, lines, report) }
+            if triesWrites { await write(producer, report) }
         } catch {
             report(
                 CheckLine(
                     .failed, name, "no transaction can be begun as \(transactionalID): \(error)",
                     advice: error.isAuthorization
-                        ? "grant Write and Describe on transactional ids with the prefix \(settings.group.id)"
+                        ? Right.writeTransactionalIDs(settings.group.id).grant(settings)
                         : "look at the brokers' log: transactions need the topic __transaction_state",
                     isUnreachable: error.isRetriable))
         }
@@ -42,25 +41,19 @@ struct CheckTransaction {
 
     /// A record for each topic, in a transaction that is aborted: no `read_committed` consumer ever sees it.
     private func write(
-        _ producer: TransactionalProducer, _ lines: KafkaLines, _ report: @Sendable (CheckLine) -> Void
+        _ producer: TransactionalProducer, _ report: @Sendable (CheckLine) -> Void
     ) async {
-        var names = [settings.topics.started, settings.topics.deadLetters, settings.topics.ledger]
-        if let failed = settings.topics.failed { names.append(failed) }
-        if settings.source.isRekeyed { names.append(settings.topics.intake) }
-        for name in names {
+        for name in settings.writtenTopics {
             let record = OutgoingRecord(topic: name, partition: 0, key: Array("check".utf8), value: nil)
             let result = await producer.rehearse([record])
             guard let error = result else {
                 report(CheckLine(.fine, "topic \(name)", "it can be written to"))
                 continue
             }
-            // What was not sent since the partition was refused is only called purged.
-            let refusal = lines.all.first { $0.contains("authorization failed") && $0.contains(name) }
-            let isForbidden = error.isAuthorization || refusal != nil
             report(
                 CheckLine(
-                    .failed, "topic \(name)", "it cannot be written to: \(refusal ?? error.description)",
-                    advice: isForbidden ? "grant Write and Describe on the topic" : nil,
+                    .failed, "topic \(name)", "it cannot be written to: \(error)",
+                    advice: error.isAuthorization ? Right.write(topic: name).grant(settings) : nil,
                     isUnreachable: error.isRetriable))
             if error.isFatal { return }
         }

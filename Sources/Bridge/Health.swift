@@ -5,12 +5,14 @@ internal import Synchronization
 package final class Health: Sendable {
     private let engine: Engine
     private let intake: IntakeService?
+    private let denials: Denials
     private let state = Mutex<[String: Int64]>([:])
     private let isEnded = Atomic(false)
 
-    init(engine: Engine, intake: IntakeService?) {
+    init(engine: Engine, intake: IntakeService?, denials: Denials) {
         self.engine = engine
         self.intake = intake
+        self.denials = denials
     }
 
     func ended() { isEnded.store(true, ordering: .relaxed) }
@@ -24,7 +26,7 @@ package final class Health: Sendable {
     /// What keeps the replica from being ready, each with the time since it holds (milliseconds since 1970).
     package func reasons(at wall: Int64) async -> [(reason: String, since: Int64)] {
         let snapshot = await engine.snapshot()
-        var reasons: [String] = []
+        var reasons = denials.reasons
         if snapshot.isDraining { reasons.append("draining") }
         if !snapshot.isProducerReady { reasons.append("the transactional producer is not ready") }
         if !snapshot.isAssigned { reasons.append("the group has given no assignment yet") }

@@ -28,7 +28,7 @@ final class IntakeService: Sendable {
 
     /// - Throws: what the Kafka library does not take of the configuration.
     init(
-        settings: BridgeSettings, logger: Logger, outages: OutageLog, observer: Observer,
+        settings: BridgeSettings, logger: Logger, outages: OutageLog, denials: Denials, observer: Observer,
         clock: @escaping @Sendable () -> Moment, end: @escaping @Sendable (ServiceEnd) -> Void
     ) throws {
         self.settings = settings
@@ -37,7 +37,7 @@ final class IntakeService: Sendable {
         self.observer = observer
         self.clock = clock
         self.end = end
-        patience = BrokerPatience(settings: settings, logger: logger, outages: outages)
+        patience = BrokerPatience(settings: settings, logger: logger, outages: outages, denials: denials)
         consumer = try Consumer(settings: settings.intakeConsumer, maximumBatch: 2000)
         let log = KafkaLog(logger: logger, outages: outages)
         admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) { log.take($0) }
@@ -140,10 +140,14 @@ final class IntakeService: Sendable {
 
     private func take(_ event: Consumer.Event, _ mover: IntakeMover) async {
         switch event {
-        case .records(let records): await admit(records, mover)
+        case .records(let records):
+            patience.denials.granted(.read(topic: settings.topics.source))
+            await admit(records, mover)
         case .endOfPartition(let partition, let offset):
+            patience.denials.granted(.read(topic: settings.topics.source))
             await engine.sourceEnd(partition: partition.partition, offset: offset)
         case .assigned(let number, let partitions, let group):
+            patience.denials.granted(.readGroup(settings.intakeGroup))
             await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
         case .revoked(let number, let partitions, let lost):
             await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
@@ -155,6 +159,9 @@ final class IntakeService: Sendable {
             outages.failed(
                 "kafka-intake-consumer",
                 [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])
+            let isOfGroup = error.code == .groupAuthorizationFailed
+            patience.denials.met(
+                error, isOfGroup ? .readGroup(settings.intakeGroup) : .read(topic: settings.topics.source))
             guard let partition else { return }
             if BridgeService.placeIsGone.contains(error.code) {
                 await engine.sourceBroken(partition: partition.partition)

@@ -72,12 +72,13 @@ extension BridgeService {
     private func persistently<T: Sendable>(
         _ kind: String, _ partition: Int32, _ ask: @Sendable () async throws(KafkaError) -> T
     ) async -> T? {
-        await patience.persistently(kind, partition, ask)
+        await patience.persistently(kind, partition, nil, ask)
     }
 
     private func fetchCommitted(_ partition: Int32, _ epoch: Int) async {
         let source = TopicPartition(settings.ledgerSource, partition)
-        let answer = await persistently("kafka-committed", partition) { () async throws(KafkaError) in
+        let group = Right.readGroup(settings.group.id)
+        let answer = await patience.persistently("kafka-committed", partition, group) { () async throws(KafkaError) in
             try await self.offsets.fetch([source])
         }
         guard let answer else { return }

@@ -12,8 +12,10 @@ extension BridgeService {
             let error = await plain.send([record(lease.replica, value: lease.replica.value(at: lease.at))])[0]
             if let error {
                 outages.failed("kafka-control", [.error: .error(error), .topic: .string(settings.topics.control)])
+                denials.met(error, .write(topic: settings.topics.control))
             } else {
                 outages.recovered("kafka-control")
+                denials.granted(.write(topic: settings.topics.control))
             }
             await engine.leaseWritten(error == nil)
         }

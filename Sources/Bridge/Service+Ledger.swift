@@ -19,6 +19,7 @@ extension BridgeService {
                 case .records(let records):
                     for run in records.runs {
                         let first = run[run.startIndex]
+                        denials.granted(.read(topic: first.topic))
                         if first.topic == settings.topics.control {
                             await engine.control(Array(run))
                         } else if !isStale(first.partition) {
@@ -28,14 +29,19 @@ extension BridgeService {
                         }
                     }
                 case .endOfPartition(let partition, let offset):
+                    outages.recovered("kafka-ledger")
+                    denials.granted(.read(topic: partition.topic))
                     if partition == control {
                         await engine.controlReadTo(offset)
                     } else if !isStale(partition.partition) {
                         await engine.ledgerEnd(partition: partition.partition, offset: offset)
                     }
                 case .assignedManually(let number): assignment = number
-                case .fatal(let error), .error(let error, _):
-                    outages.failed("kafka-ledger", [.error: .error(error), .topic: .string(settings.topics.ledger)])
+                case .fatal(let error), .error(let error, nil):
+                    outages.failed("kafka-ledger", [.error: .error(error)])
+                case .error(let error, let place?):
+                    outages.failed("kafka-ledger", [.error: .error(error), .topic: .string(place.topic)])
+                    if error.code == .topicAuthorizationFailed { denials.met(error, .read(topic: place.topic)) }
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
                 case .assigned, .revoked, .started, .statistics: break

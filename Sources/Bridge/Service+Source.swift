@@ -19,8 +19,11 @@ extension BridgeService {
             if events.isEmpty { return }
             for event in events {
                 switch event {
-                case .records(let records): await admit(records, decoder)
+                case .records(let records):
+                    denials.granted(.read(topic: settings.ledgerSource))
+                    await admit(records, decoder)
                 case .endOfPartition(let partition, let offset):
+                    denials.granted(.read(topic: settings.ledgerSource))
                     await engine.sourceEnd(partition: partition.partition, offset: offset)
                 case .assigned(let number, let partitions, let group):
                     logger.info(
@@ -29,6 +32,7 @@ extension BridgeService {
                             .rebalance: .int(number), .partitions: .string(Self.list(partitions)),
                             .generation: .int(group?.generation ?? -1),
                         ])
+                    denials.granted(.readGroup(settings.group.id))
                     await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
                 case .revoked(let number, let partitions, let lost):
                     logger.info(
@@ -44,6 +48,10 @@ extension BridgeService {
                     outages.failed(
                         "kafka-consumer",
                         [.error: .error(error), .topic: .string(partition?.topic ?? settings.ledgerSource)])
+                    let isOfGroup = error.code == .groupAuthorizationFailed
+                    denials.met(
+                        error,
+                        isOfGroup ? .readGroup(settings.group.id) : .read(topic: settings.ledgerSource))
                     guard let partition else { continue }
                     if Self.placeIsGone.contains(error.code) {
                         await engine.sourceBroken(partition: partition.partition)
@@ -66,7 +74,7 @@ extension BridgeService {
 
     /// Records of one batch, by partition and in their order.
     private func admit(_ batch: [Record], _ decoder: RequestDecoder) async {
-        let records = settings.source.isRekeyed ? batch.filter { !IntakeOrigin.isMark($0) } : batch
+        let records = settings.source.isRekeyed ? batch.filter { !$0.isMark } : batch
         if !settings.source.isRekeyed { observer.metUnkeyed(records.count { $0.key == nil }) }
         for run in records.runs {
             await engine.admit(run.map(decoder.decode), partition: run[run.startIndex].partition)

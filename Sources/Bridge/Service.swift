@@ -31,6 +31,7 @@ package final class BridgeService: Sendable {
     /// Since when a transaction of this replica's transactional id may have been left open by the broker.
     let suspectSince: Atomic<Int64>
     let patience: BrokerPatience
+    let denials: Denials
     /// Of the mover's group; nil where records are moved.
     let movedOffsets: CommittedOffsets?
     /// Moves the source's records; nil where they are taken from the source itself.
@@ -86,14 +87,16 @@ package final class BridgeService: Sendable {
             for listener in listeners { listener(notes) }
         }
         (finish, finishSink) = AsyncStream.makeStream()
-        patience = BrokerPatience(settings: settings, logger: logger, outages: outages)
+        let denials = Denials(settings: settings, logger: logger)
+        self.denials = denials
+        patience = BrokerPatience(settings: settings, logger: logger, outages: outages, denials: denials)
         let finishSink = self.finishSink
         intake =
             settings.source.isRekeyed
             ? try IntakeService(
-                settings: settings, logger: logger, outages: outages, observer: observer, clock: clock
+                settings: settings, logger: logger, outages: outages, denials: denials, observer: observer, clock: clock
             ) { finishSink.yield($0) } : nil
-        health = Health(engine: engine, intake: intake)
+        health = Health(engine: engine, intake: intake, denials: denials)
     }
 
     /// Runs until `stop` is requested, or until going on would help nothing. Drains first: no further intent, calls

@@ -4,6 +4,20 @@ package import Kafka
 /// The topics that the bridge needs, and what is wrong with those that are there.
 package struct TopicPlan: Sendable {
     package let topics: [NewTopic]
+    private let isRekeyed: Bool
+    private let ledger: String
+    private let control: String
+
+    /// Whether a topic with so many partitions cannot be used as planned. More in the ledger than in the source are left
+    /// unused; with intake each event would be looked for elsewhere.
+    package func isWrong(_ topic: NewTopic, partitions count: Int) -> Bool {
+        if topic.name == control { return count != 1 }
+        if topic.name == ledger { return isRekeyed ? count != topic.partitions : count < topic.partitions }
+        return false
+    }
+
+    /// Whether partitions may be added to it until it has as many as planned: what is there stays where it is.
+    package func mayGrow(_ topic: NewTopic) -> Bool { topic.name == ledger && !isRekeyed }
 
     /// - Parameters:
     ///   - existing: partitions of the topics that exist, by name. The ledger has as many as the topic that it belongs
@@ -53,6 +67,9 @@ package struct TopicPlan: Sendable {
         }
         if let failed = settings.topics.failed { topics.append(topic(failed, partitions, [:])) }
         self.topics = topics
+        self.isRekeyed = isRekeyed
+        ledger = settings.topics.ledger
+        control = settings.topics.control
     }
 }
 

@@ -39,7 +39,9 @@ struct TransactionDriver {
     static func begin(
         _ transactionalID: String, properties: ClientSettings, kind: String, patience: BrokerPatience
     ) async -> TransactionDriver? {
+        async let areTaken: Void = patience.topicsTakeRecords()
         guard let first = await producer(transactionalID, properties, kind, patience) else { return nil }
+        await areTaken
         return TransactionDriver(
             producer: first, transactionalID: transactionalID, properties: properties, kind: kind, patience: patience)
     }
@@ -54,6 +56,9 @@ struct TransactionDriver {
             guard let error else { break }
             patience.outages.failed(kind, [.error: .error(error)])
             if culprits.isEmpty { await patience.pause(.milliseconds(200)) }
+            if [.topicAuthorizationFailed, .unknownTopicOrPartition, .unknownTopic].contains(error.code) {
+                await patience.topicsTakeRecords()
+            }
         case .lost(let error):
             losses += 1
             patience.logger.warning(
@@ -65,6 +70,7 @@ struct TransactionDriver {
             _ = await producer.close(deadline: .seconds(5))
             guard let next = await Self.producer(transactionalID, properties, kind, patience) else { return .end(nil) }
             producer = next
+            await patience.topicsTakeRecords()
             return .renewed
         }
         return .same
@@ -76,6 +82,7 @@ struct TransactionDriver {
     ) async -> TransactionalProducer? {
         let (settings, outages) = (patience.settings, patience.outages)
         let log = KafkaLog(logger: patience.logger, outages: outages)
+        let right = Right.writeTransactionalIDs(settings.group.id)
         while !Task.isCancelled {
             do {
                 let producer = try TransactionalProducer(
@@ -87,9 +94,11 @@ struct TransactionDriver {
                 do {
                     try await producer.initialize()
                     outages.recovered(kind + "-producer")
+                    patience.denials.granted(right)
                     return producer
                 } catch {
                     _ = await producer.close(deadline: .seconds(5))
+                    patience.denials.met(error, right)
                     throw error
                 }
             } catch {

@@ -74,11 +74,7 @@ package struct ResultEncoder: Sendable {
             OutgoingRecord(topic: topics.ledger, partition: partition, key: mark.key, value: mark.value)
         }
         return inLedger
-            + plan.settlesResults.map { place in
-                OutgoingRecord(
-                    topic: place.topic, partition: place.partition, key: nil, value: nil,
-                    headers: [Header("campaign-bridge-mark", producer)])
-            }
+            + plan.settlesResults.map { OutgoingRecord.mark($0.topic, partition: $0.partition, by: producer) }
     }
 
     /// The late answer as a record of the ledger.

@@ -100,6 +100,11 @@ package actor Admin {
         try native().createTopics(topics)
     }
 
+    /// Adds partitions, up to `count` of each topic. An error for each topic that has not got them.
+    package func addPartitions(_ counts: [String: Int]) throws(KafkaError) -> [String: KafkaError] {
+        try native().addPartitions(counts)
+    }
+
     /// Removes topics. An error for each that was not removed.
     package func deleteTopics(_ names: [String]) throws(KafkaError) -> [String: KafkaError] {
         try native().deleteTopics(names)

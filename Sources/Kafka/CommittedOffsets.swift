@@ -12,6 +12,9 @@ package actor CommittedOffsets {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
     private let timeout: Duration
     private var client: NativeClient?
+    /// What the broker said against the group, and when that was last so; nil: it answers.
+    private var refusal: (error: KafkaError, at: ContinuousClock.Instant)?
+    private static let refusalHolds = Duration.seconds(5)
 
     /// - Parameters:
     ///   - settings: as every client's.
@@ -39,17 +42,48 @@ package actor CommittedOffsets {
     ///
     /// - Throws: `.unstableOffsetCommit`, retriable, while a transaction holds up one of them.
     package func fetch(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64?] {
-        guard let client else { throw KafkaError(.destroyed) }
-        let list = PartitionList(partitions)
-        if let error = KafkaError(rd_kafka_committed(client.pointer, list.pointer, timeout.milliseconds)) {
-            throw error
-        }
+        let list = try ask(partitions)
         var offsets: [TopicPartition: Int64?] = [:]
         for element in list.elements {
             if let error = element.error { throw error }
             offsets[element.partition] = .some(element.offset < 0 ? nil : element.offset)
         }
         return offsets
+    }
+
+    /// In rounds that grow: the library tells that the group is refused beside the call only, as an error of the client,
+    /// and the call itself waits in vain.
+    private func ask(_ partitions: [TopicPartition]) throws(KafkaError) -> PartitionList {
+        guard let client else { throw KafkaError(.destroyed) }
+        // Each question for another partition would wait in vain again.
+        if let refusal, refusal.at.duration(to: .now) < Self.refusalHolds { throw refusal.error }
+        let end = ContinuousClock.now.advanced(by: timeout)
+        var round = Duration.milliseconds(500)
+        while true {
+            let left = max(.milliseconds(1), ContinuousClock.now.duration(to: end))
+            let list = PartitionList(partitions)
+            let result = rd_kafka_committed(client.pointer, list.pointer, min(round, left).milliseconds)
+            guard let error = KafkaError(result) else {
+                refusal = nil
+                return list
+            }
+            guard error.code == .timedOut || error.code == .waitCoordinator else { throw error }
+            if let refused = Self.refusal(told: client) ?? refusal?.error {
+                refusal = (refused, .now)
+                throw refused
+            }
+            guard ContinuousClock.now < end else { throw error }
+            round *= 2
+        }
+    }
+
+    private static func refusal(told client: NativeClient) -> KafkaError? {
+        var refusal: KafkaError?
+        while let message = rd_kafka_consumer_poll(client.pointer, 0) {
+            if let error = KafkaError(message.pointee.err), error.isAuthorization { refusal = error }
+            rd_kafka_message_destroy(message)
+        }
+        return refusal
     }
 
     /// The end of a partition as readers of committed records see it: before the first open transaction.

@@ -142,6 +142,29 @@ struct NativeAdmin {
         return Self.failures(answers, count)
     }
 
+    /// Adds partitions, up to the count of each topic. An error for each topic that has not got them.
+    func addPartitions(_ counts: [String: Int]) throws(KafkaError) -> [String: KafkaError] {
+        guard !counts.isEmpty else { return [:] }
+        var requests: [OpaquePointer?] = []
+        defer { for request in requests { rd_kafka_NewPartitions_destroy(request) } }
+        for (name, count) in counts {
+            var text = [CChar](repeating: 0, count: 256)
+            guard let request = rd_kafka_NewPartitions_new(name, count, &text, text.count) else {
+                throw KafkaError(.invalidArgument, "topic \(name): \(KafkaError.text(text))")
+            }
+            requests.append(request)
+        }
+        let event = try wait(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS) { options, queue in
+            rd_kafka_CreatePartitions(client.pointer, &requests, requests.count, options, queue)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        var count = 0
+        guard let result = rd_kafka_event_CreatePartitions_result(event),
+            let answers = rd_kafka_CreatePartitions_result_topics(result, &count)
+        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
+        return Self.failures(answers, count)
+    }
+
     /// Removes topics. An error for each that was not removed.
     func deleteTopics(_ names: [String]) throws(KafkaError) -> [String: KafkaError] {
         guard !names.isEmpty else { return [:] }

@@ -60,7 +60,7 @@ package struct StoryCollector: Sendable {
         case topics.started: takeStarted(record)
         case topics.source: takeRequest(record, decoder.decode(record))
         case topics.intake:
-            guard !IntakeOrigin.isMark(record) else { return }
+            guard !record.isMark else { return }
             var decoder = decoder
             decoder.readsIntake = true
             takeRequest(record, decoder.decode(record))

@@ -70,7 +70,7 @@ struct BridgeRunner {
         var joinedAt: ContinuousClock.Instant?
         while true {
             do {
-                guard let partitions = try await sourcePartitions(outages, stops) else { return 0 }
+                guard let partitions = try await sourcePartitions(outages, starting, stops) else { return 0 }
                 let service = try BridgeService(
                     settings: settings, sourcePartitions: partitions, version: Process.version,
                     seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
@@ -85,7 +85,8 @@ struct BridgeRunner {
                 joinedAt = now
                 logger.warning("the replica joins anew, with new Kafka clients", [.limit: .string(text)])
             } catch {
-                logger.error("campaign-bridge cannot start", [.error: .error(error)])
+                let advice = KafkaDiagnosis.advice(refused: "\(error)")
+                logger.error("campaign-bridge cannot start", [.error: .error(error), .limit: .string(advice)])
                 return ExitCode.usage.rawValue
             }
         }
@@ -106,36 +107,21 @@ struct BridgeRunner {
         }
     }
 
-    /// The number of partitions of the topic that the ledger belongs to; asks until the broker answers. nil: told to stop.
-    private func sourcePartitions(_ outages: OutageLog, _ stops: StopRequest) async throws -> Int? {
-        let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(10)) { _ in }
-        let topic = settings.ledgerSource
-        let count = await withTaskGroup(of: Int?.self, returning: Int?.self) { group in
-            group.addTask {
-                while !Task.isCancelled {
-                    do throws(KafkaError) {
-                        if let found = try await admin.topics([topic])[topic], !found.partitions.isEmpty {
-                            outages.recovered("kafka-source")
-                            return found.partitions.count
-                        }
-                        outages.failed("kafka-source", [.limit: .string("topic \(topic) does not exist")])
-                    } catch {
-                        outages.failed("kafka-source", [.error: .error(error)])
-                    }
-                    await wait(.seconds(1))
-                }
-                return nil
-            }
+    /// As `SourcePartitions.count`; nil: told to stop.
+    private func sourcePartitions(
+        _ outages: OutageLog, _ starting: StartingState, _ stops: StopRequest
+    ) async throws -> Int? {
+        let partitions = SourcePartitions(settings: settings, outages: outages) { starting.waits(for: $0) }
+        return try await withThrowingTaskGroup(of: Int?.self, returning: Int?.self) { group in
+            group.addTask { try await partitions.count() }
             group.addTask {
                 await stops.wait()
                 return nil
             }
-            let first = await group.next() ?? nil
+            let first = try await group.next() ?? nil
             group.cancelAll()
             return first
         }
-        _ = await admin.close(deadline: .seconds(5))
-        return count
     }
 
     private func wait(_ duration: Duration) async {

@@ -61,7 +61,9 @@ enum Commands {
     private static let topics = CommandDeclaration(
         "topics", "Compares the topics with what the bridge needs, or creates what is missing.",
         options: [
-            OptionDeclaration("create", .flag, help: "Creates missing topics. Topics that exist are never changed."),
+            OptionDeclaration(
+                "create", .flag,
+                help: "Creates missing topics, and adds the partitions that the ledger lacks. Nothing else is changed."),
             OptionDeclaration(
                 "replication", .integer(1...32), help: "Copies of each partition of a created topic."),
             OptionDeclaration(

@@ -177,7 +177,7 @@ private final class Demo: Sendable {
             let events = await results.events()
             if events.isEmpty { return }
             for case .records(let records) in events {
-                board.with { tally in for record in records { tally.result(record) } }
+                board.with { tally in for record in records where !record.isMark { tally.result(record) } }
             }
         }
     }

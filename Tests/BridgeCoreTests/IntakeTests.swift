@@ -69,10 +69,10 @@ struct IntakeTests {
             let record = Record(
                 topic: "intake", partition: 0, offset: 0, timestamp: 0, key: mark.key, value: mark.value,
                 headers: mark.headers)
-            #expect(IntakeOrigin.isMark(record))
+            #expect(record.isMark)
         }
-        #expect(
-            !IntakeOrigin.isMark(IntakeRecordTests.stored(IntakeRecordTests.mover.move(IntakeRecordTests.event("a")))))
+        let moved = IntakeRecordTests.stored(IntakeRecordTests.mover.move(IntakeRecordTests.event("a")))
+        #expect(!moved.isMark)
         // Tried again after an abort, and not for ever.
         mover.end(plan, .aborted(culprits: [], groupIsStale: false))
         for _ in 0..<2 {

@@ -73,7 +73,10 @@ struct CheckTopicTests {
 
     @Test("partitions, copies and leaders are looked at")
     func partitions() {
-        #expect(lines("campaign-start-ledger", count: 6).map(\.state) == [.failed])
+        let short = lines("campaign-start-ledger", count: 6)
+        #expect(short.map(\.state) == [.failed])
+        #expect(short.first?.advice?.contains("topics --create") == true)
+        #expect(lines("campaign-start-ledger", count: 9).map(\.state) == [.warning])
         #expect(lines("campaign-start-control").contains { $0.state == .failed && $0.text.contains("exactly one") })
         #expect(lines("campaign-started", copies: 1, inSync: 1).contains { $0.state == .warning })
         #expect(lines("campaign-started", inSync: 1).contains { $0.state == .failed && $0.isUnreachable })
@@ -103,12 +106,15 @@ struct CheckTopicTests {
 @Suite("What check makes of the Kafka library's lines")
 struct KafkaDiagnosisTests {
     private func diagnosis(
-        _ lines: [String], mechanism: SASLMechanism? = nil, version: Int32 = 0x0208_00ff
+        _ lines: [String], mechanism: SASLMechanism? = nil, version: Int32 = 0x0208_00ff,
+        isForAnotherName: Bool = false
     ) -> KafkaDiagnosis {
         var settings = BridgeSettings()
         settings.kafka.security.mechanism = mechanism
         settings.kafka.security.securityProtocol = mechanism == nil ? .plaintext : .saslSSL
-        return KafkaDiagnosis(lines: lines, fallback: "no answer", settings: settings, libraryVersion: version)
+        return KafkaDiagnosis(
+            lines: lines, fallback: "no answer", settings: settings, libraryVersion: version,
+            isForAnotherName: isForAnotherName)
     }
 
     @Test(
@@ -130,6 +136,14 @@ struct KafkaDiagnosisTests {
             ("sasl_ssl://b:1/bootstrap: Broker: Unsupported SASL mechanism", "kafka.security.mechanism", false),
             ("b:1/bootstrap: Failed to resolve 'b:1': Name or service not known", "name servers", true),
             ("b:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused", "kafka.bootstrapServers", true),
+            (
+                "ssl://b:1/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker might require SASL authentication",
+                "sasl_ssl", false
+            ),
+            (
+                "ssl://b:1/bootstrap: Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate",
+                "kafka.security.certificateFile", false
+            ),
             ("something new", "kafka.bootstrapServers", true),
         ])
     func kinds(line: String, advice: String, isUnreachable: Bool) {
@@ -138,6 +152,21 @@ struct KafkaDiagnosisTests {
         #expect(found.isUnreachable == isUnreachable)
         #expect(!found.text.contains("thrd"))
         #expect(!found.text.contains("after 3ms"))
+    }
+
+    @Test("a certificate for another name is told from one that is not trusted")
+    func names() {
+        let line = "sasl_ssl://b:1/bootstrap: error:0A000086:SSL routines::certificate verify failed"
+        #expect(
+            diagnosis([line], isForAnotherName: true).text.hasPrefix("the broker's certificate is for another name"))
+        #expect(diagnosis([line]).text.contains("not trusted, or is for another name"))
+    }
+
+    @Test("what the library does not take is traced to its key")
+    func refused() {
+        let key = KafkaDiagnosis.advice(refused: "ssl.key.location failed: error:0A080009:SSL routines::PEM lib")
+        #expect(key.contains("kafka.security.keyFile and keyPassword"))
+        #expect(KafkaDiagnosis.advice(refused: "something else").contains("property"))
     }
 
     @Test("SCRAM that an old library cannot do against Kafka 4 is said, and only then")

@@ -136,7 +136,9 @@ func withService(
             while true {
                 let events = await results.events()
                 if events.isEmpty { return nil }
-                for case .records(let records) in events { for record in records { watch.result(record) } }
+                for case .records(let records) in events {
+                    for record in records where !record.isMark { watch.result(record) }
+                }
             }
         }
         group.addTask {

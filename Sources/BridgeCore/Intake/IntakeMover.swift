@@ -32,7 +32,7 @@ package struct IntakeMover: Sendable {
     /// The marks of a settling transaction.
     package func marks(of plan: IntakePlan) -> [OutgoingRecord] {
         (0..<plan.settles).map {
-            OutgoingRecord(topic: topic, partition: $0, key: nil, value: nil, headers: [Header(IntakeOrigin.mark, "")])
+            OutgoingRecord.mark(topic, partition: $0, by: "", isIntake: true)
         }
     }
 

@@ -20,13 +20,6 @@ package struct IntakeOrigin: Sendable, Hashable {
     /// Begins the names of all headers that the mover adds. It drops such headers of a producer.
     package static let prefix = "campaign-bridge-intake-"
 
-    static let mark = prefix + "mark"
-
-    /// Whether a record of the intake topic is only a settling transaction's mark: no event, passed over.
-    package static func isMark(_ record: Record) -> Bool {
-        record.value == nil && record.headers.count == 1 && record.headers[0].name.elementsEqual(mark.utf8)
-    }
-
     package var headers: [Header] {
         var headers = [
             Header(Self.prefix + "topic", topic), Header(Self.prefix + "partition", String(partition)),
