@@ -20,7 +20,7 @@ class Security:
         self.key_password = secrets.token_hex(12)
 
     def make(self) -> None:
-        """Two authorities, of which the brokers know the first, and certificates of the first for brokers and client."""
+        """Two authorities, of which the brokers know the first, and its certificates for brokers and client."""
         self.folder.mkdir()
         for name in ("ca", "other-ca"):
             self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={name}",

@@ -81,16 +81,36 @@ class Cluster:
         return self.env["KAFKA_BOOTSTRAP_SERVERS"]
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """A cluster that is not up yet; gone after the test."""
+def own_cluster(folder: Path):
+    """A cluster that is not up yet; gone when what uses it is over."""
     if not os.environ.get("KAFKA_HOME") and not (ROOT.parent / "shared/kafka/libs").is_dir():
         pytest.skip("no Kafka distribution: set KAFKA_HOME")
     if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
         pytest.skip("no Java 17 or newer")
-    one = Cluster(tmp_path / "kafka")
+    one = Cluster(folder / "kafka")
     yield one
     one.do("wipe")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    yield from own_cluster(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory):
+    """A cluster with TLS, logins and ACLs that is up; use names of your own on it."""
+    for one in own_cluster(tmp_path_factory.mktemp("secured")):
+        one.up("--secure")
+        yield one
+
+
+@pytest.fixture
+def secured_bridge(binary, secured, unique, tmp_path):
+    """A deployment on the secured cluster, which a test lets in with its `settings`."""
+    one = Deployment(binary, secured.env["KAFKA_BOOTSTRAP_SERVERS"], unique, tmp_path)
+    yield one
+    one.stop()
 
 
 @pytest.fixture

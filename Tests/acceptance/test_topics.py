@@ -2,7 +2,9 @@
 
 import time
 
+from commands import run
 from confluent_kafka import Producer
+from confluent_kafka.admin import NewPartitions
 from harness import STRUCTURED, until
 
 
@@ -11,7 +13,7 @@ def test_without_a_ledger_nothing_is_called(bridge):
     bridge.delete_topic("ledger")
     bridge.send(10)
     replica = bridge.start_replica("r1")
-    lines = until(lambda: replica.log("partition blocked"), "nobody says that the ledger is missing")
+    lines = until(lambda: replica.log("a right or a topic is missing"), "nobody says that the ledger is missing")
     assert bridge.topic("ledger") in lines[0]["detail"] and "topics --create" in lines[0]["detail"]
     until(lambda: not replica.ready(), "it says that it is ready")
     time.sleep(2)
@@ -57,6 +59,29 @@ def test_a_source_partition_without_a_ledger_partition_stays_paused(bridge):
     assert set(bridge.starts()) == owned
 
 
+def test_the_ledger_gets_the_partitions_that_the_source_has_got(bridge):
+    bridge.prepare()
+    bridge.send(10)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    admin = bridge.admin()
+    for future in admin.create_partitions([NewPartitions(bridge.topic("source"), 6)]).values():
+        future.result(30)
+    bridge.producer = None
+    for partition in (4, 5):
+        bridge.send(5, partition=partition)
+    # Found by the library's own look at the topics, every 30 s.
+    until(lambda: len({line["partition"] for line in replica.log("partition blocked")}) == 2, "nobody says so")
+    missing = {"topic": bridge.topic("ledger"), "state": "wrong",
+               "detail": "4 partitions, it needs 6: add them with --create"}
+    assert missing in run(bridge, "topics", check=1).result
+    added = {**missing, "state": "extended", "detail": "6 partitions, it had 4"}
+    assert added in run(bridge, "topics", "--create").result
+    bridge.wait_outcomes()
+    assert bridge.verdict().problems == {}
+    run(bridge, "topics")
+
+
 def test_a_result_topic_that_goes_away_pauses_and_loses_nothing(bridge):
     bridge.prepare()
     bridge.send(10)
@@ -68,7 +93,7 @@ def test_a_result_topic_that_goes_away_pauses_and_loses_nothing(bridge):
     first = len(bridge.events)
     bridge.send(50)
     # What was called before it was noticed has its outcome in hand.
-    until(lambda: replica.log(outage="kafka-transaction"), "nobody says that a result cannot be written")
+    until(lambda: replica.log("a right or a topic is missing"), "nobody says that a result cannot be written")
     time.sleep(3)
     called = len(bridge.starts())
     time.sleep(3)
@@ -88,7 +113,7 @@ def test_a_missing_source_is_waited_for(bridge):
     bridge.prepare()
     bridge.delete_topic("source")
     replica = bridge.start_replica("r1")
-    until(lambda: any("does not exist" in str(line.get("detail", "")) for line in replica.log()), "nobody says so")
+    until(lambda: any("does not exist" in str(line.get("error", "")) for line in replica.log()), "nobody says so")
     assert replica.get("/health/live")[0] == 200 and replica.get("/health/ready")[0] == 503
     bridge.create_topic("source", bridge.partitions)
     bridge.send(10)
