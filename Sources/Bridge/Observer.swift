@@ -124,6 +124,13 @@ struct Observer: Sendable {
             line.error(
                 "no committed offset beside a ledger: the partition is read from its beginning, finished events are known",
                 [.entries: .int(entries)])
+        case .ledgerBroken(let needed):
+            line.error(
+                "the ledger ends before what is needed of it: its topic was made anew or cut, and is read again",
+                [
+                    .offset: .int(needed),
+                    .detail: "events that stood only in what is gone may be started again when they are repeated",
+                ])
         case .gap(let from, let to):
             metrics.missed.add(UInt64(max(0, to - from)))
             line.error(

@@ -36,6 +36,8 @@ package enum PartitionNews: Sendable, Equatable {
     /// Nothing of it is called until a person has decided; the text says what to do.
     case blocked(String)
     case offsetsMissing(entries: Int)
+    /// The ledger partition ends before this offset, to which it was read or must be read.
+    case ledgerBroken(needed: Int64)
     /// Records were removed from the source before this group had read them.
     case gap(from: Int64, to: Int64)
 }

@@ -52,6 +52,15 @@ struct Partition {
         self.began = began
     }
 
+    /// What the ledger partition cannot end before, unless it is another one; nil: nothing is known of its end.
+    var ledgerNeeded: Int64? {
+        switch stage {
+        case .committedOffset, .marks, .draining, .blocked: nil
+        case .ledger(_, let mark): max(mark, ledgerEnd)
+        case .control, .owned: isTailing ? ledgerEnd : nil
+        }
+    }
+
     var isOwned: Bool { if case .owned = stage { true } else { false } }
     var isDraining: Bool { if case .draining = stage { true } else { false } }
 

@@ -100,6 +100,17 @@ extension ReplicaMachine {
         begin(number, at: now)
     }
 
+    /// The ledger partition ends before `needed`, which was read of it or must be read: its topic was made anew or cut. It
+    /// is read again from its beginning; what this process knows of it stays known.
+    package mutating func ledgerBroken(partition number: Int32, needed: Int64, at now: Moment) {
+        guard let old = partitions[number], old.ledgerNeeded == needed else { return }
+        clear(number, isLost: false)
+        if old.isTailing { steps.append(.stop(partition: number)) }
+        begin(number, at: now)
+        partitions[number]?.index = old.index
+        notes.append(.partition(number, .ledgerBroken(needed: needed)))
+    }
+
     private mutating func begin(_ number: Int32, at now: Moment) {
         epochs += 1
         partitions[number] = Partition(epoch: epochs, began: now.monotonic)

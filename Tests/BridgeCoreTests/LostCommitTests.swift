@@ -330,4 +330,22 @@ struct HangingTransactionTests {
         harness.commitAll()
         #expect(harness.results.last?.summary == "dead identity-conflict")
     }
+
+    @Test("A ledger that was made anew is read again; what was known of it is known, also where its end was waited for")
+    func ledgerMadeAnew() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        harness.commitAll()
+        let needed = try #require(harness.machine.snapshot(at: harness.now).partitions[0].ledgerNeeded)
+        harness.ledger = [:]
+        harness.machine.ledgerBroken(partition: 0, needed: needed - 1, at: harness.now)
+        #expect(harness.machine.takeOverSteps().isEmpty, "it was read on since")
+        harness.machine.ledgerBroken(partition: 0, needed: needed, at: harness.now)
+        harness.takeOver()
+        #expect(harness.stopped == [0])
+        harness.admit(event("a", offset: 1))
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.count == 1)
+        #expect(harness.call(event("b", offset: 2, campaign: "cd-2")) != nil)
+    }
 }
