@@ -32,6 +32,8 @@ struct Observer: Sendable {
                 line(event).warning("outcome in doubt: it waits for the token's expiry", [.cause: .string(cause)])
             case .finished(let event, let outcome, let waited): finished(event, outcome, waited)
             case .lateAnswer(let event): line(event).info("late answer found in the ledger")
+            case .undone(let event):
+                line(event).warning("the broker has lost a committed write: it is written again (KAFKA-20734)")
             case .accountPaused(let connection, let milliseconds):
                 logger.warning(
                     "account throttled: its events wait",

@@ -9,6 +9,8 @@ package enum Note: Sendable {
     case inDoubt(EventNote, cause: String, decidedAt: Int64)
     case finished(EventNote, Outcome, waited: Int64)
     case lateAnswer(EventNote)
+    /// The broker has lost a write of it that it had acknowledged.
+    case undone(EventNote)
     case accountPaused(connection: Int, milliseconds: Int64)
     case circuitOpened(connection: Int)
     case circuitClosed(connection: Int)

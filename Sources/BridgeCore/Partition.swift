@@ -43,6 +43,10 @@ struct Partition {
     var deciding: Set<Int64> = []
     /// Since when a doubt waits for the ledger's tail, or has waited.
     var tailingSince: Int64?
+    /// Committed writes that the ledger's tail has not shown, by the hash of their key.
+    var unsighted: [KeyHash: Unsighted] = [:]
+    /// How far it is known whether these still come.
+    var sighting = Sighting.idle
     var isPaused = false
     /// Suppressed records and moved positions may have moved the watermark.
     var mayHaveMoved = false

@@ -92,7 +92,6 @@ extension ReplicaMachine {
                 moved(ref.partition, at: now)
                 return
             }
-            if knows(request, ref, at: now) { return }
             insert(request, ref, leads: true)
             notes.append(.admitted(known, isPosition: request.event.identity.kind == .position))
             enter(ref, at: now)
@@ -139,31 +138,6 @@ extension ReplicaMachine {
     /// names none, nor does a replay whose record was too large for its dead letter.
     private func isSameEvent(_ request: Request, scope: UInt64) -> Bool {
         request.scope == scope || (request.generation > 0 && (scope == 0 || request.scope == 0))
-    }
-
-    /// Without an entry, though this process has called for it: the broker has lost what it had acknowledged. What is
-    /// known of the call stands all the same.
-    private mutating func knows(_ new: Request, _ ref: RequestRef, at now: Moment) -> Bool {
-        var request = new
-        if let known = recent[request.hash], known.generation == request.generation {
-            guard isSameEvent(request, scope: known.scope) else {
-                conflict(&request, ref, at: now)
-                return true
-            }
-            request.attempts = known.attempts
-            insert(request, ref, leads: true)
-            finish(ref, known.outcome)
-            return true
-        }
-        guard let hand = inHand[request.hash], hand.generation == request.generation else { return false }
-        guard isSameEvent(request, scope: hand.scope) else {
-            conflict(&request, ref, at: now)
-            return true
-        }
-        request.attempts = hand.attempt.number
-        insert(request, ref, leads: true)
-        goOn(with: hand, request, ref, at: now)
-        return true
     }
 
     /// L5: a call of this process that is under way, or has been answered, is the request's.
@@ -288,8 +262,8 @@ extension ReplicaMachine {
             }
             setPhase(ref, .ready(attempt))
             lanes.takeAgain(account: account, at: now.monotonic)
-            ready.append(ref)
             readyCount += 1
+            if !isUnsighted(ref, request.entryHash, attempt) { ready.append(ref) }
         } else if let hand = inHand[request.entryHash], hand.attempt == attempt {
             goOn(with: hand, request, ref, at: now)
         } else {

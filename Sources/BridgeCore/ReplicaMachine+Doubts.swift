@@ -32,8 +32,9 @@ extension ReplicaMachine {
                 if case .tailing = doubt.step { return true }
                 return false
             }
-            partitions[number]?.tailingSince = isTailing == true ? now.monotonic : nil
-            if isTailing == true { settle() }
+            let waits = isTailing == true || partitions[number]?.sighting.isTailing == true
+            partitions[number]?.tailingSince = waits ? now.monotonic : nil
+            if waits { settle() }
         }
     }
 
@@ -54,8 +55,9 @@ extension ReplicaMachine {
     package mutating func doubtMarks() -> [(partition: Int32, epoch: Int)] {
         var asked: [(partition: Int32, epoch: Int)] = []
         for number in numbers {
-            guard let partition = partitions[number], partition.isOwned, !partition.deciding.isEmpty else { continue }
-            var isWanted = false
+            guard let partition = partitions[number], partition.isOwned else { continue }
+            var isWanted = partition.sighting == .wanted
+            if isWanted { partitions[number]?.sighting = .asked }
             for offset in partition.deciding {
                 guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .marking else {
                     continue
@@ -77,8 +79,12 @@ extension ReplicaMachine {
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
         }
+        if partition.sighting == .asked {
+            partitions[number]?.sighting = high.map { .tailing(mark: $0, since: now.monotonic) } ?? .wanted
+        }
         if high != nil, partition.tailingSince == nil { partitions[number]?.tailingSince = now.monotonic }
         decideDoubts(partition: number, at: now)
+        findUndone(in: number, at: now)
     }
 
     /// Decides the doubts whose ledger has been read far enough.

@@ -31,6 +31,7 @@ extension ReplicaMachine {
                 giveUp(partition)
             } else {
                 partitions[partition]?.stage = .draining
+                giveBackUnsighted(partition)
                 notes.append(.partition(partition, .draining))
             }
         }
@@ -88,6 +89,7 @@ extension ReplicaMachine {
             partitions[number]?.index = old.index
             partitions[number]?.isTailing = old.isTailing
             partitions[number]?.ledgerEnd = old.ledgerEnd
+            partitions[number]?.unsighted = old.unsighted
             handOverIdle(number)
         }
     }
@@ -166,10 +168,12 @@ extension ReplicaMachine {
                 // Nobody else writes entries while a partition is owned, and our own are known by their commits; those
                 // of the open transaction may turn out to be all that we learn of its end.
                 if let index = open?.places[hash], open?.plan.writes[index].entry == entry {
-                    open?.seen.append(index)
+                    open?.seen.insert(index)
                 }
+                sighted(hash, entry, in: number)
             default:
                 partitions[number]?.index.apply(hash, entry, key: key)
+                sighted(hash, entry, in: number)
                 if case .started = entry.state, let at = entry.at { started(entry.scope, at: at) }
             }
         case .late(let late):
@@ -200,6 +204,7 @@ extension ReplicaMachine {
             ledgerRead(number)
         }
         decideDoubts(partition: number, at: now)
+        findUndone(in: number, at: now)
     }
 
     private mutating func ledgerRead(_ number: Int32) {

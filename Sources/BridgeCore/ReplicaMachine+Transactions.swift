@@ -7,6 +7,7 @@ extension ReplicaMachine {
     package mutating func nextTransaction(at now: Moment) -> TransactionPlan? {
         guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
         transactions += 1
+        sweepUnsighted(at: now)
         settleSlowTails(at: now)
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
         if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }
@@ -199,7 +200,9 @@ extension ReplicaMachine {
         }
         switch end {
         case .committed:
-            for write in ended.plan.writes { committed(write, at: now) }
+            for (index, write) in ended.plan.writes.enumerated() {
+                committed(write, isSighted: ended.seen.contains(index), at: now)
+            }
             for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {
                 partitions[number]?.committed = offset
                 partitions[number]?.watermarkMovedAt = nil
@@ -220,10 +223,10 @@ extension ReplicaMachine {
             for write in ended.plan.writes.reversed() { aborted(write, at: now) }
         case .lost where isBroken(.unknownCommitIsCommitted):
             isProducerReady = false
-            for write in ended.plan.writes { committed(write, at: now) }
+            for write in ended.plan.writes { committed(write, isSighted: false, at: now) }
         case .lost:
             // What the tail has shown already will not be read again.
-            for index in ended.seen where !isBroken(.tailOfUnknownCommitForgotten) {
+            for index in ended.seen.sorted() where !isBroken(.tailOfUnknownCommitForgotten) {
                 let write = ended.plan.writes[index]
                 // A partition that was taken over since has read the ledger for itself, and further than this.
                 guard partitions[write.partition]?.epoch == write.ref.epoch else { continue }
@@ -233,7 +236,8 @@ extension ReplicaMachine {
         }
     }
 
-    private mutating func committed(_ write: LedgerWrite, at now: Moment) {
+    /// - Parameter isSighted: whether the ledger's tail has shown it already.
+    private mutating func committed(_ write: LedgerWrite, isSighted: Bool, at now: Moment) {
         let ref = write.ref
         guard let request = request(ref) else {
             // Lost meanwhile; an outcome that is committed needs no memory any more.
@@ -243,12 +247,13 @@ extension ReplicaMachine {
         }
         partitions[ref.partition]?.index.apply(write.hash, write.entry, key: write.key)
         partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
+        if !isSighted { awaitSighting(write, request, at: now) }
         switch request.phase {
         case .intending(let attempt):
             partitions[ref.partition]?.requests[ref.offset]?.attempts = attempt.number
             setPhase(ref, .ready(attempt))
-            ready.append(ref)
             readyCount += 1
+            if partitions[ref.partition]?.unsighted[write.hash] == nil { ready.append(ref) }
             notes.append(.intentCommitted(note(request), attempt: attempt.number))
         case .releasing(_, let cause, let delay):
             forgetHand(write.hash)
@@ -264,35 +269,18 @@ extension ReplicaMachine {
                 enter(ref, at: now)
             }
         case .finishing(let outcome):
-            forgetHand(write.hash)
+            if isSighted { forgetHand(write.hash) }
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
             if let at = write.entry.at { started(request.scope, at: at) }
-            remember(write.hash, request, outcome, at: now)
             notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")
         }
     }
 
-    private static let recentMilliseconds: Int64 = 120_000
-    private static let recentMaximum = 50_000
-
-    private mutating func remember(_ hash: KeyHash, _ request: Request, _ outcome: Outcome, at now: Moment) {
-        while let oldest = recentTimes.first,
-            now.monotonic - oldest.at > Self.recentMilliseconds || recentTimes.count > Self.recentMaximum
-        {
-            _ = recentTimes.popFirst()
-            recent[oldest.hash] = nil
-        }
-        guard request.attempts > 0 else { return }
-        recent[hash] = RecentOutcome(
-            outcome: outcome, attempts: request.attempts, generation: request.generation, scope: request.scope)
-        recentTimes.append((hash, now.monotonic))
-    }
-
-    /// An answer whose outcome is committed needs no memory any more; a call under way does.
-    private mutating func forgetHand(_ hash: KeyHash) {
+    /// An answer whose outcome is written needs no memory any more; a call under way does.
+    mutating func forgetHand(_ hash: KeyHash) {
         if inHand[hash]?.report != nil { inHand[hash] = nil }
     }
 
