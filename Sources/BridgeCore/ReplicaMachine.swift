@@ -2,11 +2,11 @@
 ///
 /// Facts go in through one method each; decisions come out through `takeOverSteps`, `nextTransaction`, `nextCalls`,
 /// `lateWrites`, `doubtMarks`, `flow` and `finishedRevokes`, each with a type of its own. The driver asks after every
-/// fact and at `wake`. The path of a record: admit (Admission) -> lane (Lanes) -> intent (Transactions) -> call (Calls)
-/// -> outcome (Calls, Doubts) -> transaction (Transactions) -> watermark.
+/// fact and at `wake`. The path of a record: admit (Admission) -> lane (Lanes) -> intent (Transactions) -> its sighting
+/// (Sightings) -> call (Calls) -> outcome (Calls, Doubts) -> transaction (Transactions) -> watermark.
 ///
 /// Where each rule of the ledger stands: L1 `mayStillCommit`; L2 `nextTransaction`; L3 `callEnded`, `handOver`,
-/// `lateArrived`; L4, L10 `place`; L5 `restart`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
+/// `lateArrived`; L4, L10 `place`; L5 `restart`, `sighted`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
 package struct ReplicaMachine: ~Copyable {
     var settings: CoreSettings
     let retry: RetryPolicy
