@@ -42,7 +42,8 @@ class Verdict:
         return {name: sorted(events)[:10] for name, events in self.found.items() if events}
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{len(events)} {name}" for name, events in self.found.items())
+        wrong = [f"{len(events)} {name}" for name, events in self.found.items() if events]
+        counts = ", ".join(wrong) or f"0 of each of {len(KINDS)} kinds of fault"
         return f"{counts}; " + ", ".join(f"{count} {name}" for name, count in self.counts.items())
 
 
