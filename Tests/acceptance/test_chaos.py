@@ -42,6 +42,12 @@ def test_the_mix_has_every_kind_and_repeats_go_to_their_partition():
             campaigns.setdefault(event.id, set()).add(event.campaign)
     assert len(places) < len(events) + len(campaigns)
     assert any(len(some) > 1 for some in campaigns.values()), "no conflict"
+    without_keys = Mix(1, 1, ["st-1"], has_keys=False)
+    places = {}
+    for _, record in (read(without_keys.next(number / 10, 4)) for number in range(2000)):
+        assert record["key"] is None
+        places.setdefault(record["value"], set()).add(record["partition"])
+    assert any(len(some) > 1 for some in places.values()), "no repeat in another partition"
     again = Mix(1, 1, ["st-1"])
     assert [again.next(number / 10, 4) for number in range(2000)] == lines
 

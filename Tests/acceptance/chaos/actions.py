@@ -5,7 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
-from chaos import people
+from chaos import people, replays
 from chaos.plan import Step
 from chaos.world import World
 
@@ -21,10 +21,13 @@ def do(world: World, step: Step) -> None:
         producer(world, step)
     elif kind.startswith("api-"):
         api(world, step)
-    elif kind == "replay":
-        people.replay(world, step)
+    elif kind in REPLAYS:
+        REPLAYS[kind](world, step)
     elif kind == "hold":
         people.hold(world, step)
+        if step.detail["resumed"] > 1:
+            # And once more by the command, which must see that nothing is held.
+            replays.commands(world, [["resume", *step.detail["scope"], "--because", "chaos run"]], (1, 3))
     elif kind == "partitions":
         world.add_partitions(step.detail["more"], step.detail["first"], step.seconds)
     else:
@@ -98,6 +101,10 @@ def slow(world: World, step: Step) -> None:
 
 REPLICA = {"kill-restart": kill, "kill-away": kill, "stop": stop, "term": term, "cut-from-broker": cut,
            "cut-from-api": cut, "slow-to-broker": slow, "slow-to-api": slow}
+
+
+REPLAYS = {"replay": replays.replay, "two-operators": replays.two_operators, "false-finding": replays.false_finding,
+           "not-replayable": replays.not_replayable}
 
 
 # The others

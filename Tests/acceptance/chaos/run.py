@@ -30,6 +30,8 @@ class Options:
     nodes: int = 3
     rate: float = 25
     gap: float = 3
+    # With intake: producers use no keys, and their repeats go anywhere.
+    rekey: bool = False
     without: frozenset = frozenset()
     # A deliberate fault of a binary that was built with them.
     fault: str = ""
@@ -141,7 +143,7 @@ def quiet(world: World, progress: Progress) -> None:
         nonlocal behind
         world.outcomes()
         try:
-            behind = world.lag()
+            behind = world.behind()
         except KafkaException as error:
             # The group's coordinator is not back yet.
             behind = error.args[0].str()
@@ -196,6 +198,8 @@ def table(report: Report, options: Options) -> str:
 def command(options: Options) -> str:
     words = ["make chaos", f"MINUTES={options.seconds / 60:g}", f"SEED={options.seed}", f"REPLICAS={options.replicas}",
              f"NODES={options.nodes}"]
+    if options.rekey:
+        words.append("REKEY=1")
     if options.without:
         words.append(f"WITHOUT={','.join(sorted(options.without))}")
     return " ".join(words)

@@ -41,10 +41,13 @@ class World(Deployment):
         self.notes: list = []
         self.lock = threading.RLock()
         self.started_at = time.time()
-        # Nonces of dead letters that were replayed; holds that were in force.
+        # Nonces of dead letters that were replayed, and of those whose finding was false; holds that were in force.
         self.replayed: set = set()
+        self.mistakes: set = set()
         self.holds: list = []
         self.streams = STREAMS
+        # Topics that may get more partitions, and have the same number.
+        self.growing = ("source",) if options.rekey else ("source", "ledger")
         self.network = None
         self.api_ways: dict = {}
         self.env: dict = {}
@@ -71,6 +74,7 @@ class World(Deployment):
             "topics": {"started": self.topic("started"), "replicationFactor": copies,
                        "minInsyncReplicas": 2 if copies == 3 else 1},
             "kafka": {"properties": {"topic.metadata.refresh.interval.ms": "5000"}},
+            "source": {"rekey": self.options.rekey},
         }
         self.connection = {"deadline": f"{DEADLINE}s", "tokenMargin": f"{MARGIN}s", "retryAfterMaximum": "5s"}
         # Chosen by us: while it is away, no outgoing connection may be given its port.
@@ -159,8 +163,8 @@ class World(Deployment):
         self.generation += 1
         file = self.folder / f"producer-{self.generation}.json"
         file.write_text(json.dumps({
-            "servers": self.servers, "topics": [self.topic("source"), self.topic("ledger")], "folder": str(self.folder),
-            "seed": self.options.seed, "generation": self.generation, "rate": self.options.rate,
+            "servers": self.servers, "topics": [self.topic(role) for role in self.growing], "folder": str(self.folder),
+            "keys": not self.options.rekey, "seed": self.options.seed, "generation": self.generation, "rate": self.options.rate,
             "partitions": self.partitions, "streams": sum(STREAMS.values(), [])}))
         with (self.folder / "producer.log").open("ab") as log:
             self.producer_process = subprocess.Popen(
@@ -170,7 +174,7 @@ class World(Deployment):
 
     def add_partitions(self, more: int, first: str, between: float) -> None:
         admin = self.admin()
-        for role in ("source", "ledger") if first == "source" else ("ledger", "source"):
+        for role in sorted(self.growing, key=lambda role: role != first):
             topic = self.topic(role)
             try:
                 admin.create_partitions([NewPartitions(topic, self.partitions + more)])[topic].result(30)
@@ -180,6 +184,13 @@ class World(Deployment):
                 self.over.wait(between)
 
     # Afterwards
+
+    def behind(self) -> dict:
+        """Records that are not done, by topic and partition."""
+        if not self.options.rekey:
+            return self.lag()
+        found = {"source": self.lag("source", f"{self.name}-intake"), "intake": self.lag("intake")}
+        return {role: parts for role, parts in found.items() if parts}
 
     def events_sent(self) -> tuple[list, set]:
         """Each event that a producer may have sent, once; and the places that the broker confirmed."""
@@ -200,7 +211,7 @@ class World(Deployment):
     def finish_partitions(self) -> None:
         """Source and ledger as large as the larger of them: a broker may have been away in between."""
         topics = self.admin().list_topics(timeout=30).topics
-        counts = {role: len(topics[self.topic(role)].partitions) for role in ("source", "ledger")}
+        counts = {role: len(topics[self.topic(role)].partitions) for role in self.growing}
         self.partitions = max(counts.values())
         for role, count in counts.items():
             if count < self.partitions:
@@ -214,7 +225,8 @@ class World(Deployment):
             self.tail("ledger").whole(90), list(self.interruptions),
             # From the intent until the token ends, and then the call's own time.
             call_seconds=DEADLINE + MARGIN + DEADLINE + 1, records=self.tail("source").whole(90),
-            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds)
+            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds, mistakes=self.mistakes,
+            moved=self.tail("intake").whole(90) if self.options.rekey else None)
 
     def verdict(self, interruptions=()) -> Verdict:
         return judge(self.evidence())
