@@ -84,7 +84,7 @@ class Evidence:
     # With intake: the records of its topic. The record of an identity that stands first there leads, whatever partition
     # of the source it came from.
     moved: list | None = None
-    # Nonces of dead letters that were replayed with a finding that was false.
+    # False findings: the nonce of the dead letter, and what was said of it.
     mistakes: set = field(default_factory=set)
 
 

@@ -106,7 +106,7 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
         found.add("calls of refused events")
     elif len(calls) > len(intents):
         found.add("calls without an intent")
-    false = [replay for replay in facts.replays[event.name] if replay.nonce in evidence.mistakes]
+    false = [replay for replay in facts.replays[event.name] if (replay.nonce, replay.finding) in evidence.mistakes]
     # Each false "not started" is a start that a person has ordered.
     ordered = {replay.nonce: replay.generation for replay in false if replay.finding == b"not-started"}
     if len(starts) > 1:

@@ -271,7 +271,7 @@ def false_finding():
                      call(campaign="cd-r", trace="t7", time=1021)]
     one.dead[0] = letter(b"outcome-unknown", b"false", b"replayed", (0, 0))
     one.records[1] = replay(1, finding=b"not-started")
-    one.mistakes = {b"n0"}
+    one.mistakes = {(b"n0", b"not-started")}
     return one
 
 
@@ -299,7 +299,7 @@ def test_a_start_that_a_person_denied_does_not_make_the_next_dead_letter_unsafe(
 def test_a_started_event_of_a_false_finding_is_counted():
     one = false_finding()
     one.decisions = [call("lost", None, campaign="cd-r", trace="t7", fault="reset")]
-    one.records[1] = replay(1, finding=b"started")
+    one.records[1], one.mistakes = replay(1, finding=b"started"), {(b"n0", b"started")}
     one.started = [started("cid-mistaken", "r", "cd-r", (0, 1), 1, "operator")]
     one.ledger.pop(2)
     verdict = judge(one)

@@ -133,10 +133,8 @@ def detail(kind: str, chance: random.Random, scene: Scene, faults: list) -> dict
                 "toxicity": chance.choice([0.3, 1.0])}
     if kind.startswith("broker-"):
         return {"node": chance.randint(1, scene.nodes)}
-    if kind == "replay":
+    if kind in ("replay", "two-operators", "false-finding", "not-replayable"):
         return {"count": chance.randint(1, 20)}
-    if kind in ("two-operators", "false-finding", "not-replayable"):
-        return {"count": chance.randint(1, 6)}
     if kind == "hold":
         return {"resumed": chance.randint(1, 2), "scope": chance.choice([
             ["all"], ["account", "main"], ["account", "second"], ["stream", "st-one"],

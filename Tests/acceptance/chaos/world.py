@@ -41,7 +41,7 @@ class World(Deployment):
         self.notes: list = []
         self.lock = threading.RLock()
         self.started_at = time.time()
-        # Nonces of dead letters that were replayed, and of those whose finding was false; holds that were in force.
+        # Nonces of dead letters that were replayed; nonces with false findings; holds that were in force.
         self.replayed: set = set()
         self.mistakes: set = set()
         self.holds: list = []
