@@ -1,7 +1,7 @@
 """A second platform, written from the API's documentation alone: what it says must not depend on our simulator.
 
-Paths, envelopes, tokens (HS256) and errors are those of Kore.ai's pages. It writes a journal with the simulator's fields,
-so that the same judge looks at it.
+Paths, envelopes, tokens (HS256) and errors are those of Kore.ai's pages. It writes a journal with the simulator's
+fields, so that the same judge looks at it.
 """
 
 import base64

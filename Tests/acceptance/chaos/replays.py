@@ -1,4 +1,4 @@
-"""Dead letters are replayed: rightly, by two people at once, with a false finding, and where there is nothing to replay."""
+"""Dead letters are replayed: rightly, by two people at once, with a false finding, and where nothing may come of it."""
 
 import json
 import subprocess

@@ -163,8 +163,9 @@ class World(Deployment):
         self.generation += 1
         file = self.folder / f"producer-{self.generation}.json"
         file.write_text(json.dumps({
-            "servers": self.servers, "topics": [self.topic(role) for role in self.growing], "folder": str(self.folder),
-            "keys": not self.options.rekey, "seed": self.options.seed, "generation": self.generation, "rate": self.options.rate,
+            "servers": self.servers, "topics": [self.topic(role) for role in self.growing],
+            "folder": str(self.folder), "keys": not self.options.rekey, "seed": self.options.seed,
+            "generation": self.generation, "rate": self.options.rate,
             "partitions": self.partitions, "streams": sum(STREAMS.values(), [])}))
         with (self.folder / "producer.log").open("ab") as log:
             self.producer_process = subprocess.Popen(
