@@ -5,6 +5,8 @@ import time
 import urllib.error
 import urllib.request
 
+from harness import until
+
 from chaos import people, replays
 from chaos.plan import Step
 from chaos.world import World
@@ -63,6 +65,9 @@ def stop(world: World, step: Step) -> None:
 
 def term(world: World, step: Step) -> None:
     replica = world.hold(step.target)
+    # Before its first line a process does not listen to signals, and has begun nothing.
+    until(lambda: replica.file.stat().st_size > replica.offset or replica.process.poll() is not None,
+          f"{step.target} says nothing", DRAIN_SECONDS)
     begin = time.time()
     replica.process.terminate()
     try:
