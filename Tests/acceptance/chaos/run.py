@@ -143,7 +143,7 @@ def quiet(world: World, progress: Progress) -> None:
         nonlocal behind
         world.outcomes()
         try:
-            behind = world.behind()
+            behind = unfinished(world)
         except KafkaException as error:
             # The group's coordinator is not back yet.
             behind = error.args[0].str()
@@ -163,6 +163,14 @@ def quiet(world: World, progress: Progress) -> None:
         code = replica.exit(90)
         if code != 0:
             world.complaints.append(f"{name} ended with {code} when all was quiet")
+
+
+def unfinished(world: World) -> dict:
+    """Records that are not done, by partition; with intake by topic too."""
+    if not world.options.rekey:
+        return world.lag()
+    found = {"source": world.lag("source", f"{world.name}-intake"), "intake": world.lag("intake")}
+    return {role: parts for role, parts in found.items() if parts}
 
 
 def table(report: Report, options: Options) -> str:

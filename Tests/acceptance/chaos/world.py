@@ -46,7 +46,7 @@ class World(Deployment):
         self.mistakes: set = set()
         self.holds: list = []
         self.streams = STREAMS
-        # Topics that may get more partitions, and have the same number.
+        # Those that may get more partitions; they have the same number.
         self.growing = ("source",) if options.rekey else ("source", "ledger")
         self.network = None
         self.api_ways: dict = {}
@@ -132,6 +132,8 @@ class World(Deployment):
     def start(self, name: str, after: str = "nothing") -> None:
         fault = self.options.fault
         with self.lock:
+            if self.over.is_set():
+                return
             self.running[name] = self.start_replica(name, **({"DELIBERATE_FAULT": fault} if fault else {}))
             self.held.discard(name)
             self.note("starts", name, pid=self.running[name].process.pid, after=after)
@@ -186,13 +188,6 @@ class World(Deployment):
 
     # Afterwards
 
-    def behind(self) -> dict:
-        """Records that are not done, by topic and partition."""
-        if not self.options.rekey:
-            return self.lag()
-        found = {"source": self.lag("source", f"{self.name}-intake"), "intake": self.lag("intake")}
-        return {role: parts for role, parts in found.items() if parts}
-
     def events_sent(self) -> tuple[list, set]:
         """Each event that a producer may have sent, once; and the places that the broker confirmed."""
         events, confirmed = {}, set()
@@ -210,7 +205,7 @@ class World(Deployment):
         return list(events.values()), confirmed
 
     def finish_partitions(self) -> None:
-        """Source and ledger as large as the larger of them: a broker may have been away in between."""
+        """As large as the larger of them: a broker may have been away in between."""
         topics = self.admin().list_topics(timeout=30).topics
         counts = {role: len(topics[self.topic(role)].partitions) for role in self.growing}
         self.partitions = max(counts.values())
@@ -236,7 +231,9 @@ class World(Deployment):
         self.over.set()
         if self.watcher.is_alive():
             self.watcher.join(20)
-        super().stop()
+        # Who is about to start a replica has done so, or does not any more.
+        with self.lock:
+            super().stop()
         if self.producer_process is not None and self.producer_process.poll() is None:
             self.producer_process.send_signal(signal.SIGCONT)
             self.producer_process.kill()
