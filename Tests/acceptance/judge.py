@@ -27,8 +27,8 @@ KINDS = [
     "started and safe to replay", "calls of refused events", "calls after the expiry", "expired too early",
     "intents under a hold",
     "ledger and outcome differ", "of no event", "acknowledged and not in the source", "not moved once"]
-# What an operator's false finding excuses, for its event alone; counted.
-EXCUSED = ["second starts after a false finding", "started events of a false finding"]
+# What an operator's false finding excuses, for its event alone, and where the bridge knew better; counted.
+EXCUSED = ["second starts after a false finding", "started events of a false finding", "false findings refused"]
 
 
 @dataclass
@@ -107,8 +107,10 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
     elif len(calls) > len(intents):
         found.add("calls without an intent")
     false = [replay for replay in facts.replays[event.name] if (replay.nonce, replay.finding) in evidence.mistakes]
-    # Each false "not started" is a start that a person has ordered.
-    ordered = {replay.nonce: replay.generation for replay in false if replay.finding == b"not-started"}
+    refusals = [place for place, fields, _ in letters if fields["campaign-bridge-reason"] == b"replay-refused"]
+    # Each false "not started" that was not refused is a start that a person has ordered.
+    ordered = {replay.nonce: replay.generation for replay in false
+               if replay.finding == b"not-started" and replay.place not in refusals}
     if len(starts) > 1:
         found.add("second calls" if len(starts) > 1 + len(ordered) else EXCUSED[0])
     if any(hold.holds(event, intent["at"] / 1000) for hold in evidence.holds for intent in intents):
@@ -117,6 +119,8 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
             any(intent["at"] / 1000 > event.expires for intent in intents)
             or any(seconds(line["time"]) > event.expires + evidence.call_seconds for line in calls)):
         found.add("calls after the expiry")
+    if any(replay.place in refusals for replay in false):
+        found.add(EXCUSED[2])
     for _, data in results:
         if data.get("evidence") == "operator" and any(replay.finding == b"started" for replay in false):
             found.add(EXCUSED[1])

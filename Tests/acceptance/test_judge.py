@@ -296,6 +296,16 @@ def test_a_start_that_a_person_denied_does_not_make_the_next_dead_letter_unsafe(
     assert judge(one).problems == {"started and safe to replay": ["r cd-r"]}
 
 
+def test_a_false_finding_that_the_bridge_refuses_is_counted():
+    one = false_finding()
+    one.records[2] = replay(3, finding=b"not-started")
+    verdict = judge(one)
+    assert verdict.counts["false findings refused"] == 1
+    assert "second starts after a false finding" in verdict.counts
+    one.records[1] = replay(1, finding=b"started")
+    assert judge(one).problems == {"second calls": ["r cd-r"]}
+
+
 def test_a_started_event_of_a_false_finding_is_counted():
     one = false_finding()
     one.decisions = [call("lost", None, campaign="cd-r", trace="t7", fault="reset")]
