@@ -176,11 +176,7 @@ extension ReplicaMachine {
                 partition: ref.partition, identityKey: request.entryKey, generation: request.generation,
                 attempt: attempt)
             plan.writes.append(write(ref, request, .attempting(attempt), nil))
-            if isBroken(.callBeforeCommit) {
-                setPhase(ref, .ready(attempt))
-                ready.append(ref)
-                readyCount += 1
-            }
+            if isBroken(.callBeforeCommit) { makeReady(ref, attempt) }
             intents += 1
         }
     }
@@ -246,14 +242,12 @@ extension ReplicaMachine {
             return
         }
         partitions[ref.partition]?.index.apply(write.hash, write.entry, key: write.key)
+        guard !isCalledAlready(write) else { return }
         partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
         if !isSighted { awaitSighting(write, request, at: now) }
         switch request.phase {
         case .intending(let attempt):
-            partitions[ref.partition]?.requests[ref.offset]?.attempts = attempt.number
-            setPhase(ref, .ready(attempt))
-            readyCount += 1
-            if partitions[ref.partition]?.unsighted[write.hash] == nil { ready.append(ref) }
+            makeReady(ref, attempt)
             notes.append(.intentCommitted(note(request), attempt: attempt.number))
         case .releasing(_, let cause, let delay):
             forgetHand(write.hash)
@@ -277,6 +271,21 @@ extension ReplicaMachine {
             remove(ref, request, at: now)
         default: preconditionFailure("a write of a request that had none")
         }
+    }
+
+    private mutating func makeReady(_ ref: RequestRef, _ attempt: Attempt) {
+        guard let request = request(ref) else { return }
+        partitions[ref.partition]?.requests[ref.offset]?.attempts = attempt.number
+        partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
+        setPhase(ref, .ready(attempt))
+        readyCount += 1
+        if partitions[ref.partition]?.unsighted[request.entryHash] == nil { ready.append(ref) }
+    }
+
+    /// Of a bridge that calls before it commits: how the intent's transaction ends changes nothing any more.
+    private func isCalledAlready(_ write: LedgerWrite) -> Bool {
+        guard isBroken(.callBeforeCommit), case .attempting = write.entry.state else { return false }
+        return true
     }
 
     /// An answer whose outcome is written needs no memory any more; a call under way does.
@@ -303,7 +312,7 @@ extension ReplicaMachine {
 
     private mutating func aborted(_ write: LedgerWrite, at now: Moment) {
         let ref = write.ref
-        guard let request = request(ref) else { return }
+        guard !isCalledAlready(write), let request = request(ref) else { return }
         partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
         switch request.phase {
         case .intending:
