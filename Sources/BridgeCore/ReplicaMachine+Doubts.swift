@@ -21,23 +21,6 @@ extension ReplicaMachine {
         notes.append(.inDoubt(note(request), cause: cause, decidedAt: doubt.untilMonotonic))
     }
 
-    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
-    private static let tailTime: Int64 = 20_000
-
-    mutating func settleSlowTails(at now: Moment) {
-        for number in numbers {
-            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
-            let isTailing = partitions[number]?.deciding.contains { offset in
-                guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
-                if case .tailing = doubt.step { return true }
-                return false
-            }
-            let waits = isTailing == true || partitions[number]?.sighting.isTailing == true
-            partitions[number]?.tailingSince = waits ? now.monotonic : nil
-            if waits { settle() }
-        }
-    }
-
     mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
         guard case .lease = old.step else { return }
         guard now.wall >= old.untilWall, now.monotonic >= old.untilMonotonic else {
