@@ -77,6 +77,9 @@ package struct EventCheck: Sendable {
                 }
             }
             machine.transactionEnded(plan.id, .committed, at: now)
+            for write in plan.writes {
+                machine.ledger(partition: write.partition, .entry(key: write.key, write.entry), at: now)
+            }
         }
         preconditionFailure("the core neither calls nor refuses an event")
     }

@@ -96,6 +96,11 @@ package actor Engine {
         pump()
     }
 
+    func ledgerBroken(partition: Int32, needed: Int64) {
+        machine.ledgerBroken(partition: partition, needed: needed, at: clock())
+        pump()
+    }
+
     func producerReady() {
         machine.producerReady(at: clock())
         pump()

@@ -32,6 +32,8 @@ struct Observer: Sendable {
                 line(event).warning("outcome in doubt: it waits for the token's expiry", [.cause: .string(cause)])
             case .finished(let event, let outcome, let waited): finished(event, outcome, waited)
             case .lateAnswer(let event): line(event).info("late answer found in the ledger")
+            case .undone(let event):
+                line(event).warning("the broker has lost a committed write: it is written again (KAFKA-20734)")
             case .accountPaused(let connection, let milliseconds):
                 logger.warning(
                     "account throttled: its events wait",
@@ -124,6 +126,13 @@ struct Observer: Sendable {
             line.error(
                 "no committed offset beside a ledger: the partition is read from its beginning, finished events are known",
                 [.entries: .int(entries)])
+        case .ledgerBroken(let needed):
+            line.error(
+                "the ledger ends before what is needed of it: its topic was made anew or cut, and is read again",
+                [
+                    .offset: .int(needed),
+                    .detail: "events that stood only in what is gone may be started again when they are repeated",
+                ])
         case .gap(let from, let to):
             metrics.missed.add(UInt64(max(0, to - from)))
             line.error(

@@ -3,34 +3,63 @@ internal import Kafka
 internal import Records
 internal import Telemetry
 
-// The library may stop reading a topic that was removed and made anew, without a word.
+// What the ledger's reader would not notice by itself: a topic that was removed and made anew.
 
 extension BridgeService {
-    /// Looks whether ledger and control topic are read on where there is something to read.
+    /// Looks whether ledger and control topic still reach to where they must, and are read on where there is something
+    /// to read.
     func readerWatch() async {
-        var ends = StandingEnds(limit: settings.ledger.progressWarning.milliseconds)
+        var short = StandingEnds(limit: 1)
+        var unread = StandingEnds(limit: settings.ledger.progressWarning.milliseconds)
         while !Task.isCancelled {
             await pause(settings.kafka.statisticsInterval)
-            var places: [TopicPartition: Int64] = [:]
-            for partition in await engine.snapshot().partitions {
-                guard let end = partition.ledgerEnd else { continue }
-                places[TopicPartition(settings.topics.ledger, partition.partition)] = end
-            }
-            let control = await engine.controlEnd
-            if control >= 0 { places[TopicPartition(settings.topics.control, 0)] = control }
+            let partitions = await engine.snapshot().partitions
             do throws(KafkaError) {
-                var found: [TopicPartition: Int64?] = [:]
-                for (place, end) in places {
-                    found[place] = .some(end < (try await offsets.stableEnd(place)) ? end : nil)
+                for place in short.standing(try await shortLedgers(partitions), at: clock().monotonic) {
+                    let needed = partitions.first { $0.partition == place.partition }?.ledgerNeeded
+                    await engine.ledgerBroken(partition: place.partition, needed: needed ?? 0)
                 }
-                let standing = ends.standing(found, at: clock().monotonic)
-                guard let first = standing.first else { continue }
-                finishSink.yield(
-                    .joinAnew("the Kafka library does not read \(first) beyond offset \(places[first] ?? 0)"))
+                if let first = unread.standing(try await unreadPlaces(partitions), at: clock().monotonic).first {
+                    finishSink.yield(.joinAnew("the Kafka library does not read \(first) to its end"))
+                }
             } catch {
                 // The reader meets the same fault and tells it.
-                logger.debug("the ledger's end cannot be had", [.error: .error(error)])
+                logger.debug("the ledger's ends cannot be had", [.error: .error(error)])
             }
         }
+    }
+
+    /// Ledger partitions that end before what is needed of them, with that offset.
+    private func shortLedgers(
+        _ partitions: [ReplicaSnapshot.PartitionState]
+    ) async throws(KafkaError) -> [TopicPartition: Int64?] {
+        var found: [TopicPartition: Int64?] = [:]
+        for partition in partitions {
+            guard let needed = partition.ledgerNeeded else { continue }
+            let place = TopicPartition(settings.topics.ledger, partition.partition)
+            let end = try await admin.watermarks(place).high
+            found[place] = .some(end < needed ? needed : nil)
+        }
+        return found
+    }
+
+    /// Partitions that have more for readers of committed records than was read of them, with how far they were read.
+    private func unreadPlaces(
+        _ partitions: [ReplicaSnapshot.PartitionState]
+    ) async throws(KafkaError) -> [TopicPartition: Int64?] {
+        var ends: [TopicPartition: Int64] = [:]
+        for partition in partitions {
+            if let end = partition.ledgerEnd {
+                ends[TopicPartition(settings.topics.ledger, partition.partition)] = end
+            }
+        }
+        let control = await engine.controlEnd
+        if control >= 0 { ends[TopicPartition(settings.topics.control, 0)] = control }
+        var found: [TopicPartition: Int64?] = [:]
+        for (place, end) in ends {
+            let stable = try await offsets.stableEnd(place)
+            found[place] = .some(end < stable ? end : nil)
+        }
+        return found
     }
 }

@@ -29,7 +29,7 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead
     // The promises themselves.
     case callBeforeCommit, leaseIsNotWaitedFor, unknownIsTriedAgain, ledgerReadToFirstEnd, ledgerReadToStableEnd,
-        throttledIsRejected, watermarkTooEarly
+        throttledIsRejected, watermarkTooEarly, callBeforeSighting
     case oneAccountStopsAll, budgetIsNotShared, nothingIsSettled
 }
 

@@ -9,6 +9,8 @@ package enum Note: Sendable {
     case inDoubt(EventNote, cause: String, decidedAt: Int64)
     case finished(EventNote, Outcome, waited: Int64)
     case lateAnswer(EventNote)
+    /// The broker has lost a write of it that it had acknowledged.
+    case undone(EventNote)
     case accountPaused(connection: Int, milliseconds: Int64)
     case circuitOpened(connection: Int)
     case circuitClosed(connection: Int)
@@ -36,6 +38,8 @@ package enum PartitionNews: Sendable, Equatable {
     /// Nothing of it is called until a person has decided; the text says what to do.
     case blocked(String)
     case offsetsMissing(entries: Int)
+    /// The ledger partition ends before this offset, to which it was read or must be read.
+    case ledgerBroken(needed: Int64)
     /// Records were removed from the source before this group had read them.
     case gap(from: Int64, to: Int64)
 }

@@ -43,6 +43,10 @@ struct Partition {
     var deciding: Set<Int64> = []
     /// Since when a doubt waits for the ledger's tail, or has waited.
     var tailingSince: Int64?
+    /// Committed writes that the ledger's tail has not shown, by the hash of their key.
+    var unsighted: [KeyHash: Unsighted] = [:]
+    /// How far it is known whether these still come.
+    var sighting = Sighting.idle
     var isPaused = false
     /// Suppressed records and moved positions may have moved the watermark.
     var mayHaveMoved = false
@@ -50,6 +54,15 @@ struct Partition {
     init(epoch: Int, began: Int64) {
         self.epoch = epoch
         self.began = began
+    }
+
+    /// What the ledger partition cannot end before, unless it is another one; nil: nothing is known of its end.
+    var ledgerNeeded: Int64? {
+        switch stage {
+        case .committedOffset, .marks, .draining, .blocked: nil
+        case .ledger(_, let mark): max(mark, ledgerEnd)
+        case .control, .owned: isTailing ? ledgerEnd : nil
+        }
     }
 
     var isOwned: Bool { if case .owned = stage { true } else { false } }

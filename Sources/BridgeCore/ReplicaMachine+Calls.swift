@@ -1,4 +1,4 @@
-// The call: begun only when its intent is committed, and what its end leads to.
+// The call: begun only when its intent is committed and stands in the ledger, and what its end leads to.
 
 extension ReplicaMachine {
     /// Calls to begin now. Their intents are committed; nothing but the token and the bounds stands in between.
@@ -210,7 +210,10 @@ extension ReplicaMachine {
     /// Begins the end of this process: no further intent, uncalled intents are released, calls in flight end.
     package mutating func beginDrain() {
         isDraining = true
-        for number in numbers { handOverIdle(number) }
+        for number in numbers {
+            giveBackUnsighted(number)
+            handOverIdle(number)
+        }
     }
 
     /// Whether everything that was under way is written.

@@ -21,22 +21,6 @@ extension ReplicaMachine {
         notes.append(.inDoubt(note(request), cause: cause, decidedAt: doubt.untilMonotonic))
     }
 
-    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
-    private static let tailTime: Int64 = 20_000
-
-    mutating func settleSlowTails(at now: Moment) {
-        for number in numbers {
-            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
-            let isTailing = partitions[number]?.deciding.contains { offset in
-                guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
-                if case .tailing = doubt.step { return true }
-                return false
-            }
-            partitions[number]?.tailingSince = isTailing == true ? now.monotonic : nil
-            if isTailing == true { settle() }
-        }
-    }
-
     mutating func leaseEnded(_ ref: RequestRef, _ old: Doubt, at now: Moment) {
         guard case .lease = old.step else { return }
         guard now.wall >= old.untilWall, now.monotonic >= old.untilMonotonic else {
@@ -54,8 +38,9 @@ extension ReplicaMachine {
     package mutating func doubtMarks() -> [(partition: Int32, epoch: Int)] {
         var asked: [(partition: Int32, epoch: Int)] = []
         for number in numbers {
-            guard let partition = partitions[number], partition.isOwned, !partition.deciding.isEmpty else { continue }
-            var isWanted = false
+            guard let partition = partitions[number], partition.isOwned else { continue }
+            var isWanted = partition.sighting == .wanted
+            if isWanted { partitions[number]?.sighting = .asked }
             for offset in partition.deciding {
                 guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .marking else {
                     continue
@@ -77,8 +62,12 @@ extension ReplicaMachine {
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
         }
+        if partition.sighting == .asked {
+            partitions[number]?.sighting = high.map { .tailing(mark: $0, since: now.monotonic) } ?? .wanted
+        }
         if high != nil, partition.tailingSince == nil { partitions[number]?.tailingSince = now.monotonic }
         decideDoubts(partition: number, at: now)
+        findUndone(in: number, at: now)
     }
 
     /// Decides the doubts whose ledger has been read far enough.

@@ -105,7 +105,9 @@ extension ReplicaMachine {
     mutating func handOverIdle(_ number: Int32) {
         guard isDraining || !writesOutcomes(of: number) else { return }
         for (hash, hand) in inHand.inOrder where hand.ref.partition == number {
-            if let report = hand.report, request(hand.ref) == nil { handOver(hash, hand, report) }
+            guard let report = hand.report, request(hand.ref) == nil, partitions[number]?.unsighted[hash] == nil
+            else { continue }
+            handOver(hash, hand, report)
         }
         handOverUncalled(number, unmetOnly: writesOutcomes(of: number))
     }

@@ -1,59 +1,6 @@
-// The life of an assignment: assigned, taken over in four steps, owned, drained while its revoke is held, given up.
+// The four steps by which a partition is taken over, at first and anew.
 
 extension ReplicaMachine {
-    /// The group gave us partitions. A revoke that is still held is over by this, and its answer is never sent: the
-    /// assignment is a new one (L1).
-    package mutating func assigned(number: Int, partitions list: [Int32], at now: Moment) {
-        assignment = number
-        groupIsStale = false
-        for revoke in revokes {
-            for partition in revoke.partitions { giveUp(partition) }
-        }
-        revokes.removeAll()
-        for partition in list {
-            giveUp(partition)
-            begin(partition, at: now)
-        }
-        shareBudgets(at: now)
-    }
-
-    /// The group takes partitions back. The revoke is held while their calls end, until `deadline` (monotonic); what
-    /// is lost already is given up at once.
-    package mutating func revoked(
-        number: Int, partitions list: [Int32], isLost: Bool, deadline: Int64, at now: Moment
-    ) {
-        groupIsStale = false
-        for partition in list {
-            if isLost && isBroken(.lostPartitionIsKept) { continue }
-            // A revoke that takes over a held one names partitions that are draining already.
-            if !isLost && partitions[partition]?.isDraining == true { continue }
-            if isLost || partitions[partition]?.isOwned != true {
-                giveUp(partition)
-            } else {
-                partitions[partition]?.stage = .draining
-                notes.append(.partition(partition, .draining))
-            }
-        }
-        if !isLost {
-            revokes.append(HeldRevoke(number: number, partitions: list, deadline: deadline))
-        }
-        shareBudgets(at: now)
-    }
-
-    /// Held revokes that may be answered now: nothing of their partitions is under way, or their time is up.
-    package mutating func finishedRevokes(at now: Moment) -> [Int] {
-        var finished: [Int] = []
-        for revoke in revokes {
-            let isQuiet = revoke.partitions.allSatisfy { partitions[$0]?.isQuiet ?? true }
-            guard isQuiet || now.monotonic >= revoke.deadline else { continue }
-            for partition in revoke.partitions { giveUp(partition) }
-            finished.append(revoke.number)
-        }
-        revokes.removeAll { finished.contains($0.number) }
-        if !finished.isEmpty { shareBudgets(at: now) }
-        return finished
-    }
-
     /// A producer is initialised: the transactions of the one before it have ended.
     package mutating func producerReady(at now: Moment) {
         isProducerReady = true
@@ -63,11 +10,6 @@ extension ReplicaMachine {
                 steps.append(.committedOffset(partition: number, epoch: partition.epoch))
             }
         }
-    }
-
-    /// The next transaction settles what the broker may have left open.
-    mutating func settle() {
-        settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0
     }
 
     /// L5: what became of a transaction is not known. Everything still owned is taken over anew, with a new producer;
@@ -88,6 +30,7 @@ extension ReplicaMachine {
             partitions[number]?.index = old.index
             partitions[number]?.isTailing = old.isTailing
             partitions[number]?.ledgerEnd = old.ledgerEnd
+            partitions[number]?.unsighted = old.unsighted
             handOverIdle(number)
         }
     }
@@ -100,7 +43,18 @@ extension ReplicaMachine {
         begin(number, at: now)
     }
 
-    private mutating func begin(_ number: Int32, at now: Moment) {
+    /// The ledger partition ends before `needed`, which was read of it or must be read: its topic was made anew or cut. It
+    /// is read again from its beginning; what this process knows of it stays known.
+    package mutating func ledgerBroken(partition number: Int32, needed: Int64, at now: Moment) {
+        guard let old = partitions[number], old.ledgerNeeded == needed else { return }
+        clear(number, isLost: false)
+        if old.isTailing { steps.append(.stop(partition: number)) }
+        begin(number, at: now)
+        partitions[number]?.index = old.index
+        notes.append(.partition(number, .ledgerBroken(needed: needed)))
+    }
+
+    mutating func begin(_ number: Int32, at now: Moment) {
         epochs += 1
         partitions[number] = Partition(epoch: epochs, began: now.monotonic)
         notes.append(.partition(number, .takingOver))
@@ -155,10 +109,12 @@ extension ReplicaMachine {
                 // Nobody else writes entries while a partition is owned, and our own are known by their commits; those
                 // of the open transaction may turn out to be all that we learn of its end.
                 if let index = open?.places[hash], open?.plan.writes[index].entry == entry {
-                    open?.seen.append(index)
+                    open?.seen.insert(index)
                 }
+                sighted(hash, entry, in: number)
             default:
                 partitions[number]?.index.apply(hash, entry, key: key)
+                sighted(hash, entry, in: number)
                 if case .started = entry.state, let at = entry.at { started(entry.scope, at: at) }
             }
         case .late(let late):
@@ -189,6 +145,7 @@ extension ReplicaMachine {
             ledgerRead(number)
         }
         decideDoubts(partition: number, at: now)
+        findUndone(in: number, at: now)
     }
 
     private mutating func ledgerRead(_ number: Int32) {

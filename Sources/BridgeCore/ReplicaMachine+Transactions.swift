@@ -7,6 +7,7 @@ extension ReplicaMachine {
     package mutating func nextTransaction(at now: Moment) -> TransactionPlan? {
         guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
         transactions += 1
+        sweepUnsighted(at: now)
         settleSlowTails(at: now)
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
         if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }
@@ -52,35 +53,6 @@ extension ReplicaMachine {
             plan.writes.enumerated().map { ($0.element.hash, $0.offset) }, uniquingKeysWith: { $1 })
         if isBroken(.offsetsNotSent) && !plan.writes.isEmpty { plan.offsets = [:] }
         open = OpenTransaction(plan: plan, epochs: epochs, places: places)
-        return plan
-    }
-
-    /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
-    /// partitions were given up or while an own doubt cannot read on.
-    ///
-    /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
-    /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
-    /// A further transaction of the same transactional id that is committed ends it as committed. That is right where
-    /// it was committed; where it had been aborted, its intents show as calls that may have been made, and are not made
-    /// again.
-    private mutating func settling(_ assignment: Int) -> TransactionPlan {
-        let plan = TransactionPlan(
-            id: transactions, assignment: assignment, writes: [], offsets: [:],
-            settles: settings.settledPartitions)
-        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
-        return plan
-    }
-
-    /// Partitions of results have stood still for longer than any transaction may last: readers wait there for a
-    /// transaction that the broker has left open.
-    package mutating func resultsStand(_ places: [ResultPlace]) { standingResults = places }
-
-    /// A mark is a record without key and value in the results, which readers pass over: so it is written only there.
-    private mutating func settlingResults(_ assignment: Int) -> TransactionPlan {
-        var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
-        plan.settlesResults = standingResults
-        standingResults = []
-        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }
 
@@ -175,158 +147,8 @@ extension ReplicaMachine {
                 partition: ref.partition, identityKey: request.entryKey, generation: request.generation,
                 attempt: attempt)
             plan.writes.append(write(ref, request, .attempting(attempt), nil))
-            if isBroken(.callBeforeCommit) {
-                setPhase(ref, .ready(attempt))
-                ready.append(ref)
-                readyCount += 1
-            }
+            if isBroken(.callBeforeCommit) { makeReady(ref, attempt) }
             intents += 1
-        }
-    }
-
-    /// How the open transaction ended.
-    package mutating func transactionEnded(_ id: Int, _ end: TransactionEnd, at now: Moment) {
-        guard let ended = open, ended.plan.id == id else { return }
-        open = nil
-        if ended.plan.settles > 0 {
-            // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
-            // An attempt that only its assignment ended is none.
-            switch end {
-            case .committed: settleAttempts = 0
-            case .aborted(_, let isStale) where isStale || ended.plan.assignment != assignment: break
-            case .aborted, .lost: settleAttempts -= 1
-            }
-        }
-        switch end {
-        case .committed:
-            for write in ended.plan.writes { committed(write, at: now) }
-            for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {
-                partitions[number]?.committed = offset
-                partitions[number]?.watermarkMovedAt = nil
-                moved(number, at: now)
-            }
-        case .aborted(let culprits, let isStale):
-            // A refusal that comes after the news is about the assignment before.
-            if isStale && ended.plan.assignment == assignment { groupIsStale = true }
-            for index in culprits where ended.plan.writes.indices.contains(index) {
-                let ref = ended.plan.writes[index].ref
-                if let request = request(ref) {
-                    partitions[ref.partition]?.requests[ref.offset]?.shortening = request.shortening.next
-                }
-            }
-            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
-        case .lost where isBroken(.unknownCommitIsAborted):
-            isProducerReady = false
-            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
-        case .lost where isBroken(.unknownCommitIsCommitted):
-            isProducerReady = false
-            for write in ended.plan.writes { committed(write, at: now) }
-        case .lost:
-            // What the tail has shown already will not be read again.
-            for index in ended.seen where !isBroken(.tailOfUnknownCommitForgotten) {
-                let write = ended.plan.writes[index]
-                // A partition that was taken over since has read the ledger for itself, and further than this.
-                guard partitions[write.partition]?.epoch == write.ref.epoch else { continue }
-                partitions[write.partition]?.index.apply(write.hash, write.entry, key: write.key)
-            }
-            restart(at: now)
-        }
-    }
-
-    private mutating func committed(_ write: LedgerWrite, at now: Moment) {
-        let ref = write.ref
-        guard let request = request(ref) else {
-            // Lost meanwhile; an outcome that is committed needs no memory any more.
-            if case .attempting = write.entry.state { return }
-            forgetHand(write.hash)
-            return
-        }
-        partitions[ref.partition]?.index.apply(write.hash, write.entry, key: write.key)
-        partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
-        switch request.phase {
-        case .intending(let attempt):
-            partitions[ref.partition]?.requests[ref.offset]?.attempts = attempt.number
-            setPhase(ref, .ready(attempt))
-            ready.append(ref)
-            readyCount += 1
-            notes.append(.intentCommitted(note(request), attempt: attempt.number))
-        case .releasing(_, let cause, let delay):
-            forgetHand(write.hash)
-            uncalled[write.hash] = nil
-            lanes.release(write.hash, scope: request.scope)
-            partitions[ref.partition]?.requests[ref.offset]?.isRead = false
-            partitions[ref.partition]?.requests[ref.offset]?.before = nil
-            notes.append(.released(note(request), cause, delay: delay))
-            if delay > 0 {
-                setPhase(ref, .delayed)
-                timers.add(ref, at: now.monotonic + delay)
-            } else {
-                enter(ref, at: now)
-            }
-        case .finishing(let outcome):
-            forgetHand(write.hash)
-            uncalled[write.hash] = nil
-            lanes.release(write.hash, scope: request.scope)
-            if let at = write.entry.at { started(request.scope, at: at) }
-            remember(write.hash, request, outcome, at: now)
-            notes.append(.finished(note(request), outcome, waited: now.monotonic - request.admittedAt))
-            remove(ref, request, at: now)
-        default: preconditionFailure("a write of a request that had none")
-        }
-    }
-
-    private static let recentMilliseconds: Int64 = 120_000
-    private static let recentMaximum = 50_000
-
-    private mutating func remember(_ hash: KeyHash, _ request: Request, _ outcome: Outcome, at now: Moment) {
-        while let oldest = recentTimes.first,
-            now.monotonic - oldest.at > Self.recentMilliseconds || recentTimes.count > Self.recentMaximum
-        {
-            _ = recentTimes.popFirst()
-            recent[oldest.hash] = nil
-        }
-        guard request.attempts > 0 else { return }
-        recent[hash] = RecentOutcome(
-            outcome: outcome, attempts: request.attempts, generation: request.generation, scope: request.scope)
-        recentTimes.append((hash, now.monotonic))
-    }
-
-    /// An answer whose outcome is committed needs no memory any more; a call under way does.
-    private mutating func forgetHand(_ hash: KeyHash) {
-        if inHand[hash]?.report != nil { inHand[hash] = nil }
-    }
-
-    /// Takes a finished request out of the window; those that waited behind it are looked at again.
-    private mutating func remove(_ ref: RequestRef, _ request: Request, at now: Moment) {
-        windowBytes -= request.event.bytes
-        partitions[ref.partition]?.requests[ref.offset] = nil
-        partitions[ref.partition]?.deciding.remove(ref.offset)
-        moved(ref.partition, at: now)
-        for hash in request.hash == request.entryHash ? [request.hash] : [request.hash, request.entryHash] {
-            guard partitions[ref.partition]?.leaders[hash] == ref.offset else { continue }
-            partitions[ref.partition]?.leaders[hash] = nil
-            for offset in partitions[ref.partition]?.followers.removeValue(forKey: hash) ?? [] {
-                guard let follower = partitions[ref.partition]?.requests.removeValue(forKey: offset) else { continue }
-                windowBytes -= follower.event.bytes
-                place(follower, RequestRef(partition: ref.partition, epoch: ref.epoch, offset: offset), at: now)
-            }
-        }
-    }
-
-    private mutating func aborted(_ write: LedgerWrite, at now: Moment) {
-        let ref = write.ref
-        guard let request = request(ref) else { return }
-        partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
-        switch request.phase {
-        case .intending:
-            uncalled[write.hash] = nil
-            guard let account = request.account else { return }
-            lanes.withdraw(account: account)
-            setPhase(ref, .waiting)
-            lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
-            lanes.release(write.hash, scope: request.scope)
-        case .releasing, .finishing: due.prepend(ref)
-        default: preconditionFailure("a write of a request that had none")
         }
     }
 

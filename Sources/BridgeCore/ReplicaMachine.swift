@@ -2,11 +2,11 @@
 ///
 /// Facts go in through one method each; decisions come out through `takeOverSteps`, `nextTransaction`, `nextCalls`,
 /// `lateWrites`, `doubtMarks`, `flow` and `finishedRevokes`, each with a type of its own. The driver asks after every
-/// fact and at `wake`. The path of a record: admit (Admission) -> lane (Lanes) -> intent (Transactions) -> call (Calls)
-/// -> outcome (Calls, Doubts) -> transaction (Transactions) -> watermark.
+/// fact and at `wake`. The path of a record: admit (Admission) -> lane (Lanes) -> intent (Transactions) -> its sighting
+/// (Sightings) -> call (Calls) -> outcome (Calls, Doubts) -> transaction (Transactions) -> watermark.
 ///
 /// Where each rule of the ledger stands: L1 `mayStillCommit`; L2 `nextTransaction`; L3 `callEnded`, `handOver`,
-/// `lateArrived`; L4, L10 `place`; L5 `restart`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
+/// `lateArrived`; L4, L10 `place`; L5 `restart`, `sighted`; L6 `adopt`; L7 `nextCalls`; L8 `expiry`; L11 `takeOverFailed`.
 package struct ReplicaMachine: ~Copyable {
     var settings: CoreSettings
     let retry: RetryPolicy
@@ -37,16 +37,13 @@ package struct ReplicaMachine: ~Copyable {
     var timers = TimerHeap<RequestRef>()
     /// Intents of this process whose call has not begun: only these may be called when the ledger shows them (L6).
     var uncalled: [KeyHash: Uncalled] = [:]
-    /// Calls under way and answers whose outcome is not known to be committed (L5).
+    /// Calls under way, and answers whose outcome the ledger's tail has not shown (L5).
     var inHand: [KeyHash: InHand] = [:]
     var callsInFlight = 0
-    /// Outcomes of calls that were told as committed not long ago, in the order of their times. A broker that loses what
-    /// it has acknowledged (KAFKA-20734) must not make this process call again.
-    var recent: [KeyHash: RecentOutcome] = [:]
-    var recentTimes = FIFO<(hash: KeyHash, at: Int64)>()
     var revokes: [HeldRevoke] = []
     var windowBytes = 0
     var sweptAt: Int64 = 0
+    var sightedAt: Int64 = 0
     var steps: [TakeOverStep] = []
     var lates: [LateWrite] = []
     /// Late answers that are not known to be written. A process that gets their partition back, after an outage of the
@@ -69,7 +66,7 @@ package struct ReplicaMachine: ~Copyable {
         /// Its writes by the hash of their key.
         var places: [KeyHash: Int]
         /// Its writes that the ledger's tail has shown, so that they are not lost with an unknown commit (L5).
-        var seen: [Int] = []
+        var seen: Set<Int> = []
     }
 
     struct Uncalled {
@@ -88,13 +85,6 @@ package struct ReplicaMachine: ~Copyable {
         var scope: UInt64
         /// nil while the call is under way.
         var report: AttemptReport?
-    }
-
-    struct RecentOutcome {
-        var outcome: Outcome
-        var attempts: Int32
-        var generation: Int32
-        var scope: UInt64
     }
 
     struct HeldRevoke {

@@ -32,6 +32,8 @@ package struct ReplicaSnapshot: Sendable {
         package var isPaused: Bool
         /// The ledger has been read to here; nil: it is not being read.
         package var ledgerEnd: Int64?
+        /// The ledger cannot end before this offset, unless its topic was made anew; nil: nothing is known of its end.
+        package var ledgerNeeded: Int64?
         package var ledgerEntries: Int
         package var ledgerBytes: Int
     }
@@ -78,6 +80,7 @@ extension ReplicaMachine {
                     age: now.monotonic - partition.began, position: partition.position, committed: partition.committed,
                     unfinished: partition.requests.count, isPaused: partition.isPaused,
                     ledgerEnd: partition.isTailing ? max(0, partition.ledgerEnd) : nil,
+                    ledgerNeeded: partition.ledgerNeeded,
                     ledgerEntries: partition.index.count, ledgerBytes: partition.index.bytes)
             }.sorted { $0.partition < $1.partition },
             isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,

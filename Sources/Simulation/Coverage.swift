@@ -10,7 +10,7 @@ package enum Happening: Int, CaseIterable, Sendable {
     case producerInitialised, initAbortedOpen
     case pendingOffsetsWaited, endBeforeMark, ledgerCompacted, sourceRemoved, ledgerReaderStalled, offsetsLost,
         sourceMarker, sourceAborted
-    case ledgerForgotten, markersLost, hungCommitted, hungUndone, settled, settlingFailed
+    case ledgerForgotten, markersLost, hungCommitted, hungUndone, undoneWritten, settled, settlingFailed
     case partitionsAdded, ledgerGrownLater, sourceMadeAnew, sourceFoundAnew, clockSet, budgetShared
     case campaignRead, readUnanswered, readThrottled, readUnusable, readBackStarted, readBackNotStarted,
         readBackUndecided,

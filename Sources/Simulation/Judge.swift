@@ -201,7 +201,6 @@ struct Judge {
         campaignStarts[scope, default: []].append(now)
         let before = started[identity] ?? []
         started[identity, default: []].append(start)
-        guard !undone.contains(identity) else { return }
         for old in before where !isExcused(start, of: intent, after: old, identity) {
             violation("P1", "\(name(identity)) was started twice: \(old.instance), \(instance)")
         }

@@ -17,6 +17,9 @@ extension Process {
         case .lateAnswer(let event):
             world.count(.ruleL3Used)
             world.story("\(self) learns of \(name(event)) by a late answer")
+        case .undone(let event):
+            world.count(.undoneWritten)
+            world.story("\(self) writes again what the broker has lost of \(name(event))")
         case .accountPaused: world.count(.accountPaused)
         case .circuitOpened: world.count(.circuitOpened)
         case .partition(let partition, .blocked(let text)):

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Holds and the control topic", .timeLimit(.minutes(1)))
+@Suite("Holds and the control topic", .timeLimit(.minutes(5)))
 struct ControlBoardTests {
     private func record(_ offset: Int64, _ key: String, _ value: String?) -> Record {
         Record(

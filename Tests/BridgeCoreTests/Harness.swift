@@ -156,11 +156,14 @@ final class Harness {
         for (partition, offset) in plan.offsets { groupOffsets[partition] = offset }
     }
 
-    func end(_ plan: TransactionPlan, _ end: TransactionEnd) {
+    /// - Parameter isSighted: whether the ledger's tail shows at once what was committed.
+    func end(_ plan: TransactionPlan, _ end: TransactionEnd, isSighted: Bool = true) {
         if case .committed = end { store(plan) }
         machine.transactionEnded(plan.id, end, at: now)
         collect()
         check()
+        guard isSighted, case .committed = end else { return }
+        for partition in Set(plan.writes.map(\.partition)).sorted() { tail(partition) }
     }
 
     /// One transaction to its commit; nil where nothing is due.

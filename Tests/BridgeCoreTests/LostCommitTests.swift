@@ -291,25 +291,6 @@ struct HangingTransactionTests {
         #expect(harness.commit()?.kinds == ["attempting 1"])
     }
 
-    @Test(
-        "Where the broker loses what it had acknowledged, this process calls nobody again and tells the outcome again")
-    func lostByBroker() throws {
-        let harness = Harness.owning()
-        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
-        harness.commitAll()
-        let call = try #require(harness.call(event("b", offset: 1, campaign: "cd-2")))
-        harness.ledger = [:]
-        harness.groupOffsets = [:]
-        harness.revoke([0], isLost: false)
-        harness.assign([0])
-        harness.takeOver()
-        harness.admit(event("a", offset: 0), event("b", offset: 1, campaign: "cd-2"))
-        harness.answer(call, active)
-        harness.commitAll()
-        #expect(harness.calls().isEmpty)
-        #expect(harness.results.map(\.event.identity.eventID) == ["a", "a", "b"])
-    }
-
     @Test("What is known of an event says nothing of another one: in another partition, or for another campaign")
     func knownOfAnother() throws {
         let harness = Harness.owning([0, 1])
@@ -321,13 +302,23 @@ struct HangingTransactionTests {
         for call in [elsewhere, other, twin] { harness.answer(call, active) }
         harness.commitAll()
         #expect(harness.results.map(\.event.identity.eventID).sorted() == ["a", "a", "b", "b"])
-        harness.ledger = [:]
-        harness.groupOffsets = [:]
-        harness.revoke([0, 1], isLost: false)
-        harness.assign([0, 1])
-        harness.takeOver()
-        harness.admit(event("a", offset: 0, campaign: "cd-9"))
+    }
+
+    @Test("A ledger that was made anew is read again; what was known of it is known, also where its end was waited for")
+    func ledgerMadeAnew() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
         harness.commitAll()
-        #expect(harness.results.last?.summary == "dead identity-conflict")
+        let needed = try #require(harness.machine.snapshot(at: harness.now).partitions[0].ledgerNeeded)
+        harness.ledger = [:]
+        harness.machine.ledgerBroken(partition: 0, needed: needed - 1, at: harness.now)
+        #expect(harness.machine.takeOverSteps().isEmpty, "it was read on since")
+        harness.machine.ledgerBroken(partition: 0, needed: needed, at: harness.now)
+        harness.takeOver()
+        #expect(harness.stopped == [0])
+        harness.admit(event("a", offset: 1))
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.count == 1)
+        #expect(harness.call(event("b", offset: 2, campaign: "cd-2")) != nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Ids of the bridge's own events", .timeLimit(.minutes(1)))
+@Suite("Ids of the bridge's own events", .timeLimit(.minutes(5)))
 struct ResultIdTests {
     private let encoder = ResultEncoder(
         topics: ResultTopics(

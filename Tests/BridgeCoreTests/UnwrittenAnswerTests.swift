@@ -2,7 +2,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Answers that could not be handed over yet", .timeLimit(.minutes(1)))
+@Suite("Answers that could not be handed over yet", .timeLimit(.minutes(5)))
 struct UnwrittenAnswerTests {
     @Test("L3: a process that gets its partition back knows the answers that it could not write")
     func regained() throws {

@@ -86,7 +86,7 @@ struct CheckConnectionTests {
     }
 }
 
-@Suite("What check asks of the API", .timeLimit(.minutes(1)))
+@Suite("What check asks of the API", .timeLimit(.minutes(5)))
 struct CheckedConnectionTests {
     private static let start: Int64 = 1_760_000_000_000
 

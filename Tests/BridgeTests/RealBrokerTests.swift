@@ -12,7 +12,7 @@ private let servers = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP_SERVE
 
 @Suite("The whole service on a real broker", .serialized, .enabled(if: !servers.isEmpty))
 struct RealBrokerTests {
-    @Test("a second run of the same replica suppresses every repeat of the first", .timeLimit(.minutes(4)))
+    @Test("a second run of the same replica suppresses every repeat of the first", .timeLimit(.minutes(5)))
     func restart() async throws {
         try await withKoreSimulator(DemoSettings.simulator) { simulator in
             let settings = ownSettings(simulator)
@@ -42,7 +42,7 @@ struct RealBrokerTests {
         }
     }
 
-    @Test("check finds nothing to correct, and names what was spoilt", .timeLimit(.minutes(4)))
+    @Test("check finds nothing to correct, and names what was spoilt", .timeLimit(.minutes(5)))
     func checks() async throws {
         try await withKoreSimulator(DemoSettings.simulator) { simulator in
             let settings = ownSettings(simulator)

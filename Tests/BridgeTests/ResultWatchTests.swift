@@ -3,7 +3,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite("Results that stand", .timeLimit(.minutes(1)))
+@Suite("Results that stand", .timeLimit(.minutes(5)))
 struct ResultWatchTests {
     private let place = TopicPartition("started", 1)
 

@@ -14,7 +14,7 @@ import Testing
 @Suite("The whole service in process", .serialized)
 struct ServiceTests {
     @Test(
-        "every event of every kind has exactly one outcome, and no campaign is started twice", .timeLimit(.minutes(3)))
+        "every event of every kind has exactly one outcome, and no campaign is started twice", .timeLimit(.minutes(5)))
     func mixed() async throws {
         try await withKoreSimulator(DemoSettings.simulator) { simulator in
             let (settings, cluster) = try mockSettings(simulator)
@@ -39,7 +39,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("a dead letter holds the record byte for byte, and the reason", .timeLimit(.minutes(2)))
+    @Test("a dead letter holds the record byte for byte, and the reason", .timeLimit(.minutes(5)))
     func deadLetter() async throws {
         try await withKoreSimulator { simulator in
             let (settings, cluster) = try mockSettings(simulator)
@@ -63,7 +63,7 @@ struct ServiceTests {
         }
     }
 
-    @Test("nothing secret and no payload stands in log, metrics, health or results", .timeLimit(.minutes(3)))
+    @Test("nothing secret and no payload stands in log, metrics, health or results", .timeLimit(.minutes(5)))
     func secrets() async throws {
         var platform = DemoSettings.simulator
         platform.apps = [
@@ -117,7 +117,7 @@ struct ServiceTests {
 
     @Test(
         "promtool takes the metrics, and every closed label value is there from the first scrape",
-        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")), .timeLimit(.minutes(2)))
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")), .timeLimit(.minutes(5)))
     func metrics() async throws {
         try await withKoreSimulator { simulator in
             let (settings, cluster) = try mockSettings(simulator)

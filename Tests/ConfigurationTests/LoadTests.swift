@@ -2,7 +2,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Loading the settings", .timeLimit(.minutes(1)))
+@Suite("Loading the settings", .timeLimit(.minutes(5)))
 struct LoadTests {
     @Test("The least configuration loads, with the defaults for everything else")
     func minimal() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Documents made from the declarations", .timeLimit(.minutes(1)))
+@Suite("Documents made from the declarations", .timeLimit(.minutes(5)))
 struct ReferenceTests {
     /// With UPDATE_DOCS=1 the tests write the files instead of comparing them.
     @Test(

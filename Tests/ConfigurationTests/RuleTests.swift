@@ -2,7 +2,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("What must hold between settings", .timeLimit(.minutes(1)))
+@Suite("What must hold between settings", .timeLimit(.minutes(5)))
 struct RuleTests {
     @Test("The defaults break no rule")
     func defaults() {

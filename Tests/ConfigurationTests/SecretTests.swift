@@ -2,7 +2,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Secrets", .timeLimit(.minutes(1)))
+@Suite("Secrets", .timeLimit(.minutes(5)))
 struct SecretTests {
     private func secret(_ content: String) -> LoadResult {
         loadMinimal(files: Files(contents: ["/run/secrets/clientSecret": content]))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Types of settings", .timeLimit(.minutes(1)))
+@Suite("Types of settings", .timeLimit(.minutes(5)))
 struct TypeTests {
     @Test(
         "Durations are a whole number and a unit",

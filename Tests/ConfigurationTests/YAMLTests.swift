@@ -2,7 +2,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("The YAML reader", .timeLimit(.minutes(1)))
+@Suite("The YAML reader", .timeLimit(.minutes(5)))
 struct YAMLTests {
     private func read(_ bytes: [UInt8], _ limits: YAMLLimits = YAMLLimits()) throws(YAMLFault) -> YAMLNode? {
         var reader = YAMLReader(limits: limits)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The architecture page names what is there", .timeLimit(.minutes(1)))
+@Suite("The architecture page names what is there", .timeLimit(.minutes(5)))
 struct ArchitectureTests {
     @Test(
         "Each file of a table is there, and has each function",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Examples of the documents, executed", .timeLimit(.minutes(1)))
+@Suite("Examples of the documents, executed", .timeLimit(.minutes(5)))
 struct DocumentTests {
     /// The request of the page, as the source gives it.
     private func request() throws -> DecodedRecord {

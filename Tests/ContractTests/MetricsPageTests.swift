@@ -2,7 +2,7 @@ import Bridge
 import Telemetry
 import Testing
 
-@Suite("The page of metrics", .timeLimit(.minutes(1)))
+@Suite("The page of metrics", .timeLimit(.minutes(5)))
 struct MetricsPageTests {
     private static let head = """
         # Metrics

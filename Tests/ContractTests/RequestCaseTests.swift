@@ -4,7 +4,7 @@ import Testing
 
 @testable import BridgeCore
 
-@Suite("Requests: the decoder and the schemas agree", .timeLimit(.minutes(1)))
+@Suite("Requests: the decoder and the schemas agree", .timeLimit(.minutes(5)))
 struct RequestCaseTests {
     /// The same cases are put to the schemas by `test_contracts.py`.
     @Test("Each case of requests.json is decoded as it says")

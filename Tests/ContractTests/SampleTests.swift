@@ -7,7 +7,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeCore
 
-@Suite("Records as the contracts describe them", .timeLimit(.minutes(2)))
+@Suite("Records as the contracts describe them", .timeLimit(.minutes(5)))
 struct SampleTests {
     /// With CONTRACT_SAMPLES=FOLDER the test leaves there what `test_contracts.py` validates.
     @Test("There is a sample of every kind of record, and the ledger's are read back as what they were")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPClient
 
-@Suite("Answers of a server", .timeLimit(.minutes(1)))
+@Suite("Answers of a server", .timeLimit(.minutes(5)))
 struct AnswerTests {
     private func result(_ text: String, deadline: Duration = .seconds(20), ending: Step = .close) async throws
         -> ExchangeResult

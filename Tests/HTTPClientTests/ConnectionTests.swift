@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPClient
 
-@Suite("Connections, limits and cancelling", .timeLimit(.minutes(2)))
+@Suite("Connections, limits and cancelling", .timeLimit(.minutes(5)))
 struct ConnectionTests {
     @Test("Nobody listens: not sent")
     func refused() async throws {

@@ -19,7 +19,7 @@ enum Ending: String, CaseIterable, Sendable {
     var deadline: Duration { self == .stall ? .milliseconds(400) : .seconds(20) }
 }
 
-@Suite("Connections that end at every byte", .timeLimit(.minutes(3)))
+@Suite("Connections that end at every byte", .timeLimit(.minutes(5)))
 struct EveryByteTests {
     /// One exchange against one server. On a kept connection another exchange goes before.
     private func check(_ ending: Ending, kept: Bool, cut: [Step], wholeAnswer: Bool, place: String) async throws {

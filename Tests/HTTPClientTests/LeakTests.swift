@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPClient
 
 extension ConnectionTests {
-    @Suite("What is left behind", .timeLimit(.minutes(2)))
+    @Suite("What is left behind", .timeLimit(.minutes(5)))
     struct LeakTests {
         @Test("Ten thousand cancelled exchanges leave no descriptor and no continuation, and each has one result")
         func cancelled() async throws {

@@ -88,7 +88,7 @@ final class TLSServer: Sendable {
     }
 }
 
-@Suite("TLS", .timeLimit(.minutes(1)))
+@Suite("TLS", .timeLimit(.minutes(5)))
 struct TLSTests {
     @Test("A server of the given authority is answered, one of another is not sent to")
     func authority() async throws {

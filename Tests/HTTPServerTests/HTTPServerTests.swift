@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP server", .timeLimit(.minutes(1)))
+@Suite("HTTP server", .timeLimit(.minutes(5)))
 struct HTTPServerTests {
     private func echo(_ request: HTTPRequest) -> HTTPResponse {
         .text(

@@ -26,7 +26,7 @@ private func fault(_ text: String, _ limits: JSONLimits = .default) -> JSONError
 
 private func kind(_ text: String) -> JSONError.Kind? { kind(Array(text.utf8)) }
 
-@Suite("The JSON reader", .timeLimit(.minutes(1)))
+@Suite("The JSON reader", .timeLimit(.minutes(5)))
 struct JSONReaderTests {
     @Test("Every kind of value is read, members in the order of the text")
     func everyKind() throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import JSON
 
-@Suite("The JSON writer", .timeLimit(.minutes(1)))
+@Suite("The JSON writer", .timeLimit(.minutes(5)))
 struct JSONWriterTests {
     @Test("Commas stand between members and elements and nowhere else")
     func shape() {

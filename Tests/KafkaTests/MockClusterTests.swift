@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The Kafka client on the mock cluster", .serialized)
 struct MockClusterTests {
-    @Test("records of every shape come back byte for byte", .timeLimit(.minutes(2)))
+    @Test("records of every shape come back byte for byte", .timeLimit(.minutes(5)))
     func shapes() async throws {
         let cluster = try MockCluster(brokers: 1)
         try cluster.createTopic("shapes", partitions: 1)
@@ -52,7 +52,7 @@ struct MockClusterTests {
         #expect(!secret.contains("geheim"))
     }
 
-    @Test("a new partition is paused: no record comes before its start", .timeLimit(.minutes(2)))
+    @Test("a new partition is paused: no record comes before its start", .timeLimit(.minutes(5)))
     func pausedAssignment() async throws {
         let cluster = try MockCluster(brokers: 1)
         try cluster.createTopic("source", partitions: 1)
@@ -73,7 +73,7 @@ struct MockClusterTests {
         #expect(await consumer.close(deadline: .seconds(15)))
     }
 
-    @Test("a revoke is held until it is answered, and the other member waits", .timeLimit(.minutes(2)))
+    @Test("a revoke is held until it is answered, and the other member waits", .timeLimit(.minutes(5)))
     func heldRevoke() async throws {
         let cluster = try MockCluster(brokers: 1)
         try cluster.createTopic("held", partitions: 2)
@@ -99,7 +99,7 @@ struct MockClusterTests {
         #expect(await second.close(deadline: .seconds(15)))
     }
 
-    @Test("closing does not wait for a held revoke", .timeLimit(.minutes(2)))
+    @Test("closing does not wait for a held revoke", .timeLimit(.minutes(5)))
     func closeWhileHeld() async throws {
         let cluster = try MockCluster(brokers: 1)
         try cluster.createTopic("closing", partitions: 2)

@@ -46,7 +46,7 @@ struct RealBrokerTests {
             offsets: [(TopicPartition(source, 0), offset: offset)], group: group)
     }
 
-    @Test("a commit is visible with its offsets, an abort is not", .timeLimit(.minutes(2)))
+    @Test("a commit is visible with its offsets, an abort is not", .timeLimit(.minutes(5)))
     func commitAndAbort() async throws {
         let source = try await topic("source")
         let results = try await topic("results")
@@ -85,7 +85,7 @@ struct RealBrokerTests {
 
     @Test(
         "a second producer of the same id fences the first, whose commit is lost and not visible",
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(5)))
     func fencing() async throws {
         let source = try await topic("source")
         let results = try await topic("results")
@@ -110,7 +110,7 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("a stale generation is refused: the transaction is aborted", .timeLimit(.minutes(2)))
+    @Test("a stale generation is refused: the transaction is aborted", .timeLimit(.minutes(5)))
     func staleGeneration() async throws {
         let source = try await topic("source")
         let results = try await topic("results")
@@ -134,7 +134,7 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("the high watermark counts an open transaction, read_committed ends before it", .timeLimit(.minutes(2)))
+    @Test("the high watermark counts an open transaction, read_committed ends before it", .timeLimit(.minutes(5)))
     func openTransaction() async throws {
         let source = try await topic("source")
         let results = try await topic("results")
@@ -166,7 +166,7 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("a record too large for its topic is named, and the producer goes on", .timeLimit(.minutes(2)))
+    @Test("a record too large for its topic is named, and the producer goes on", .timeLimit(.minutes(5)))
     func tooLarge() async throws {
         let source = try await topic("source")
         let small = try await topic("small", ["max.message.bytes": "5000"])
@@ -198,7 +198,7 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("an empty partition has an end, and one with markers only as well", .timeLimit(.minutes(2)))
+    @Test("an empty partition has an end, and one with markers only as well", .timeLimit(.minutes(5)))
     func emptyEnds() async throws {
         let topic = try await topic("empty")
         let consumer = try Consumer(settings: settings(servers, ["group.id": unique("g")]), maximumBatch: 10)
@@ -208,7 +208,7 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("a topic's description and configuration", .timeLimit(.minutes(2)))
+    @Test("a topic's description and configuration", .timeLimit(.minutes(5)))
     func descriptions() async throws {
         let name = try await topic("described", ["cleanup.policy": "compact"])
         let admin = try admin()

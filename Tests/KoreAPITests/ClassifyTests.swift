@@ -34,7 +34,7 @@ private let apiError = #"{"errors":[{"msg":"no","code":17}]}"#
 private let limit = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
 private let html = "<html><body>Bad gateway</body></html>"
 
-@Suite("Classes of answers", .timeLimit(.minutes(1)))
+@Suite("Classes of answers", .timeLimit(.minutes(5)))
 struct ClassifyTests {
     static let table: [Line] = [
         Line(200, started, "started cid-1 Active"),

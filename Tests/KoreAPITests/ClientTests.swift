@@ -9,7 +9,7 @@ private func http(_ status: Int, _ body: String, _ fields: String = "") -> Strin
     "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
-@Suite("The campaign client", .timeLimit(.minutes(1)))
+@Suite("The campaign client", .timeLimit(.minutes(5)))
 struct ClientTests {
     private func client(_ server: RawServer, reuse: Bool = false) throws -> CampaignClient {
         try CampaignClient(connections: [

@@ -2,7 +2,7 @@ import Testing
 
 @testable import KoreAPI
 
-@Suite("Fields and texts of answers", .timeLimit(.minutes(1)))
+@Suite("Fields and texts of answers", .timeLimit(.minutes(5)))
 struct FieldTests {
     /// 1994-11-06T08:49:37Z.
     private let moment: Int64 = 784_111_777

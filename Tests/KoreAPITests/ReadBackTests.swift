@@ -23,7 +23,7 @@ private func entry(_ id: String = "cd-1", status: String = "Ready", marker: Stri
     return #"{"_id":"\#(id)","status":"\#(status)","updatedAt":"u"\#(marker)}"#
 }
 
-@Suite("Reading a campaign's state", .timeLimit(.minutes(1)))
+@Suite("Reading a campaign's state", .timeLimit(.minutes(5)))
 struct ReadBackTests {
     private static let path = "POST /campaign/api/v2/public/st-1/campaign/"
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import KoreAPI
 
-@Suite("Read-backs of the simulated API", .timeLimit(.minutes(1)))
+@Suite("Read-backs of the simulated API", .timeLimit(.minutes(5)))
 struct SimulatedReadBackTests {
     private static let start: Int64 = 1_700_000_000_000
 

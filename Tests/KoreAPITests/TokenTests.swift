@@ -3,7 +3,7 @@ import Testing
 
 @testable import KoreAPI
 
-@Suite("Tokens", .timeLimit(.minutes(1)))
+@Suite("Tokens", .timeLimit(.minutes(5)))
 struct TokenTests {
     private func connection(_ algorithm: ConnectionSettings.Algorithm, _ key: String) -> ConnectionSettings {
         ConnectionSettings(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import KoreSimulator
 
-@Suite("Simulated campaigns", .timeLimit(.minutes(1)))
+@Suite("Simulated campaigns", .timeLimit(.minutes(5)))
 struct CampaignTests {
     @Test("A start answers as documented, a run ends by itself, and reads tell of it")
     func life() async throws {

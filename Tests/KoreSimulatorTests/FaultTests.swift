@@ -4,7 +4,7 @@ import Testing
 
 @testable import KoreSimulator
 
-@Suite("Simulated faults", .timeLimit(.minutes(1)))
+@Suite("Simulated faults", .timeLimit(.minutes(5)))
 struct FaultTests {
     /// What a client sees of each fault, and whether the campaign was started.
     private static let table: [(fault: SimulatorFault, sees: String, end: RawClient.End, started: Bool)] = [

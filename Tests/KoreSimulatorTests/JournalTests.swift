@@ -4,7 +4,7 @@ import Testing
 
 @testable import KoreSimulator
 
-@Suite("Journal and control", .timeLimit(.minutes(1)))
+@Suite("Journal and control", .timeLimit(.minutes(5)))
 struct JournalTests {
     @Test("The journal's file holds each decision before its answer, and then how the exchange ended")
     func file() async throws {

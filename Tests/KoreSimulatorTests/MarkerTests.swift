@@ -36,7 +36,7 @@ private struct View: Equatable {
     }
 }
 
-@Suite("The simulated execution marker", .timeLimit(.minutes(1)))
+@Suite("The simulated execution marker", .timeLimit(.minutes(5)))
 struct MarkerTests {
     @Test("It is there before the first run, moves with each start, stop and end of a run, and stays otherwise")
     func moves() async throws {

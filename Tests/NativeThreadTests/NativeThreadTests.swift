@@ -30,7 +30,7 @@ private final class Bell: Sendable {
 }
 
 @Suite struct NativeThreadTests {
-    @Test("jobs run before turns begin, between turns, and after they ended", .timeLimit(.minutes(1)))
+    @Test("jobs run before turns begin, between turns, and after they ended", .timeLimit(.minutes(5)))
     func jobs() async {
         let counter = Counter(thread: NativeThread(name: "test"))
         await counter.increment()
@@ -44,7 +44,7 @@ private final class Bell: Sendable {
         #expect(bell.turns == turns)
     }
 
-    @Test("a callback inside a turn enters the actor", .timeLimit(.minutes(1)))
+    @Test("a callback inside a turn enters the actor", .timeLimit(.minutes(5)))
     func callback() async {
         let counter = Counter(thread: NativeThread(name: "test"))
         let bell = Bell()
@@ -61,7 +61,7 @@ private final class Bell: Sendable {
         await counter.stopTurns()
     }
 
-    @Test("the thread ends with its last reference", .timeLimit(.minutes(1)))
+    @Test("the thread ends with its last reference", .timeLimit(.minutes(5)))
     func ends() async {
         for _ in 0..<200 {
             let counter = Counter(thread: NativeThread(name: "short"))

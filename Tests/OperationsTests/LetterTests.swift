@@ -4,7 +4,7 @@ import Testing
 
 @testable import Operations
 
-@Suite("Dead letters as they are read", .timeLimit(.minutes(1)))
+@Suite("Dead letters as they are read", .timeLimit(.minutes(5)))
 struct LetterTests {
     @Test("The headers say all of it, the request stream and campaign")
     func reads() throws {

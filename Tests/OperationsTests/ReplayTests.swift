@@ -4,7 +4,7 @@ import Testing
 
 @testable import Operations
 
-@Suite("Replays", .timeLimit(.minutes(1)))
+@Suite("Replays", .timeLimit(.minutes(5)))
 struct ReplayTests {
     private let plain = ReplayOrder(operatorName: "ann", because: "fixed")
     private let notStarted = ReplayOrder(operatorName: "ann", because: "seen", finding: .notStarted)

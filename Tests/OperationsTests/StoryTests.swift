@@ -4,7 +4,7 @@ import Testing
 
 @testable import Operations
 
-@Suite("The story of one event", .timeLimit(.minutes(1)))
+@Suite("The story of one event", .timeLimit(.minutes(5)))
 struct StoryTests {
     private let attempt = Attempt(
         number: 1, owner: "r1/a", startedAt: Sample.now, tokenExpiry: 1_769_851_840, serial: 1)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Operations
 
-@Suite("Several partitions in one order of time", .timeLimit(.minutes(1)))
+@Suite("Several partitions in one order of time", .timeLimit(.minutes(5)))
 struct TimeMergeTests {
     @Test("Nothing is given before every partition has come to its time")
     func order() {

@@ -8,7 +8,7 @@ extension LogKey {
     fileprivate static let note = LogKey("note")
 }
 
-@Suite("Log lines", .timeLimit(.minutes(1)))
+@Suite("Log lines", .timeLimit(.minutes(5)))
 struct LogFormatterTests {
     let json = LogFormatter(style: .json, redactor: Redactor())
     let text = LogFormatter(style: .text(colour: false), redactor: Redactor())
@@ -105,7 +105,7 @@ struct LogFormatterTests {
     }
 }
 
-@Suite("RFC 3339 times", .timeLimit(.minutes(1)))
+@Suite("RFC 3339 times", .timeLimit(.minutes(5)))
 struct RFC3339Tests {
     @Test("Times agree with Foundation's over the whole range")
     func agreesWithFoundation() throws {

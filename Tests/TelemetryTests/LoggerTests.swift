@@ -4,7 +4,7 @@ import Testing
 
 @testable import Telemetry
 
-@Suite("Loggers and sinks", .timeLimit(.minutes(1)))
+@Suite("Loggers and sinks", .timeLimit(.minutes(5)))
 struct LoggerTests {
     private func logger(_ sink: any LogSink, level: LogLevel = .info) -> (Logger, LogOutput) {
         let output = LogOutput(

@@ -7,7 +7,7 @@ private enum Outcome: String, MetricLabelValue {
     case started, rejected, unknown
 }
 
-@Suite("Metrics", .timeLimit(.minutes(1)))
+@Suite("Metrics", .timeLimit(.minutes(5)))
 struct MetricTests {
     private let registry = MetricRegistry(prefix: "test")
     private let calls = MetricDeclaration(
@@ -191,7 +191,7 @@ struct MetricTests {
     }
 }
 
-@Suite("Process metrics and the text format", .timeLimit(.minutes(1)))
+@Suite("Process metrics and the text format", .timeLimit(.minutes(5)))
 struct ProcessMetricTests {
     private static func filled() -> MetricRegistry {
         let registry = MetricRegistry(prefix: "test")

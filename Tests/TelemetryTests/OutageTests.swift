@@ -3,7 +3,7 @@ import Testing
 
 @testable import Telemetry
 
-@Suite("Outages in the log", .timeLimit(.minutes(1)))
+@Suite("Outages in the log", .timeLimit(.minutes(5)))
 struct OutageTests {
     @Test("An outage is told once, then counted in each interval, then over")
     func lasting() {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Telemetry
 
-@Suite("Redaction", .timeLimit(.minutes(1)))
+@Suite("Redaction", .timeLimit(.minutes(5)))
 struct RedactorTests {
     static let token =
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhcHAiLCJleHAiOjE3NzJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"

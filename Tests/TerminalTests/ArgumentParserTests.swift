@@ -33,7 +33,7 @@ private let program = CommandDeclaration(
             ]),
     ])
 
-@Suite("Command lines", .timeLimit(.minutes(1)))
+@Suite("Command lines", .timeLimit(.minutes(5)))
 struct ArgumentParserTests {
     private func parse(_ line: String..., environment: [String: String] = [:]) throws -> ParsedCommand {
         guard case .run(let command) = try ArgumentParser(program).parse(line, environment: { environment[$0] }).get()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Terminal
 
-@Suite("Streams and signals", .timeLimit(.minutes(1)), .serialized)
+@Suite("Streams and signals", .timeLimit(.minutes(5)), .serialized)
 struct SystemTests {
     @Test("Output is exact to the byte, whatever the bytes are and however slow the reader")
     func exact() throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Terminal
 
-@Suite("Text on a terminal", .timeLimit(.minutes(1)))
+@Suite("Text on a terminal", .timeLimit(.minutes(5)))
 struct TextTests {
     @Test(
         "Columns are counted as terminals count them",
@@ -91,7 +91,7 @@ struct TextTests {
     }
 }
 
-@Suite("What a terminal can do", .timeLimit(.minutes(1)))
+@Suite("What a terminal can do", .timeLimit(.minutes(5)))
 struct TerminalFactsTests {
     @Test(
         "Colours and repainting follow the terminal, TERM and NO_COLOR",
@@ -113,7 +113,7 @@ struct TerminalFactsTests {
     }
 }
 
-@Suite("A live view", .timeLimit(.minutes(1)))
+@Suite("A live view", .timeLimit(.minutes(5)))
 struct LivePainterTests {
     private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 

@@ -81,6 +81,29 @@ class Evidence:
     # Where records of a value stand in the source (partition and offset), for the values that are known; results must
     # name one of the places, also where records went through the intake topic.
     places: dict = field(default_factory=dict)
+    # With intake: the records of its topic. The record of an identity that stands first there leads, whatever partition
+    # of the source it came from.
+    moved: list | None = None
+    # False findings: the nonce of the dead letter, and what was said of it.
+    mistakes: set = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A record that asks for a dead letter to be taken up again."""
+
+    place: tuple
+    generation: int
+    nonce: bytes
+    finding: bytes | None
+
+    def answers(self, letters: list) -> bool:
+        """Whether one of these dead letters (their headers) may be replayed so."""
+        return any(fields.get("campaign-bridge-nonce") == self.nonce
+                   and int(fields.get("campaign-bridge-generation", 0)) == self.generation - 1
+                   and fields["campaign-bridge-reason"] != b"replay-refused"
+                   and (self.finding is not None or fields["campaign-bridge-safe-to-replay"] == b"true")
+                   for fields in letters)
 
 
 @dataclass
@@ -93,9 +116,10 @@ class Facts:
     history: dict = field(default_factory=lambda: defaultdict(list))
     # Places of an event's records in the source; of each place, the last entry under the record's own key.
     places: dict = field(default_factory=lambda: defaultdict(list))
-    # Those of replays: place, generation, nonce of the dead letter that it answers.
     replays: dict = field(default_factory=lambda: defaultdict(list))
     own_entries: dict = field(default_factory=dict)
+    # Places in the source -> those in the intake topic, each as often as it was moved.
+    moved: dict = field(default_factory=lambda: defaultdict(list))
     strangers: set = field(default_factory=set)
 
 
@@ -124,9 +148,16 @@ def gather(evidence: Evidence) -> Facts:
             by_place[place] = event
             fields = headers(message)
             if generation := fields.get("campaign-bridge-replay-generation"):
-                facts.replays[event.name].append((place, int(generation), fields["campaign-bridge-replay-nonce"]))
+                facts.replays[event.name].append(Replay(
+                    place, int(generation), fields["campaign-bridge-replay-nonce"],
+                    fields.get("campaign-bridge-replay-finding")))
             else:
                 facts.places[event.name].append(place)
+    for message in evidence.moved or []:
+        fields = headers(message)
+        if "campaign-bridge-intake-mark" not in fields:
+            origin = tuple(int(fields[f"campaign-bridge-intake-{part}"]) for part in ("partition", "offset"))
+            facts.moved[origin].append((message.partition(), message.offset()))
     for line in evidence.decisions:
         if line["operation"] == "start":
             event = by_trace.get(line.get("requestId")) or by_campaign.get(line["campaignId"])

@@ -23,10 +23,12 @@ REASONS = {
 KINDS = [
     "second calls", "lost", "double outcomes", "calls without an intent", "started events without a start",
     "wrong instances", "wrong identities", "wrong places",
-    "wrong reasons", "unknown without a cause", "rejected without a cause",
+    "replays that answer nothing", "wrong reasons", "unknown without a cause", "rejected without a cause",
     "started and safe to replay", "calls of refused events", "calls after the expiry", "expired too early",
     "intents under a hold",
-    "ledger and outcome differ", "of no event", "acknowledged and not in the source"]
+    "ledger and outcome differ", "of no event", "acknowledged and not in the source", "not moved once"]
+# What an operator's false finding excuses, for its event alone, and where the bridge knew better; counted.
+EXCUSED = ["second starts after a false finding", "started events of a false finding", "false findings refused"]
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Verdict:
         return {name: sorted(events)[:10] for name, events in self.found.items() if events}
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{len(events)} {name}" for name, events in self.found.items())
+        wrong = [f"{len(events)} {name}" for name, events in self.found.items() if events]
+        counts = ", ".join(wrong) or f"0 of each of {len(KINDS)} kinds of fault"
         return f"{counts}; " + ", ".join(f"{count} {name}" for name, count in self.counts.items())
 
 
@@ -53,7 +56,10 @@ def leaders(evidence: Evidence, facts: Facts) -> dict:
         if event.kind == "invalid" or (evidence.records is not None and not facts.places[event.name]):
             continue
         # A record that the producer's own repeats have put before another comes first.
-        place = min(facts.places[event.name], default=(0, 0))
+        places = facts.places[event.name]
+        if evidence.moved is not None:
+            places = [moved for place in places for moved in facts.moved[place]]
+        place = min(places, default=(0, 0))
         if event.key not in first or place < first[event.key][0]:
             first[event.key] = (place, event.name)
     return {key: name for key, (_, name) in first.items()}
@@ -75,10 +81,13 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.records is not None:
         there = {(message.partition(), message.offset()) for message in evidence.records}
         found["acknowledged and not in the source"] += map(str, evidence.acknowledged - there)
+        if evidence.moved is not None:
+            found["not moved once"] += [str(place) for place in there | set(facts.moved)
+                                        if place not in there or len(facts.moved[place]) != 1]
     lines = [line for lines in facts.calls.values() for line in lines]
     counts = {"events": len(evidence.events), "starts": sum(line["decision"] == "started" for line in lines),
               "calls": len(lines), "started events": len(evidence.started), "dead letters": len(evidence.dead),
-              "unknown": len(unknown)}
+              "unknown": len(unknown), **{name: len(found[name]) for name in EXCUSED if found[name]}}
     return Verdict({name: found[name] for name in KINDS}, unknown, counts)
 
 
@@ -98,16 +107,25 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
         found.add("calls of refused events")
     elif len(calls) > len(intents):
         found.add("calls without an intent")
+    false = [replay for replay in facts.replays[event.name] if (replay.nonce, replay.finding) in evidence.mistakes]
+    refusals = [place for place, fields, _ in letters if fields["campaign-bridge-reason"] == b"replay-refused"]
+    # Each false "not started" that was not refused is a start that a person has ordered.
+    ordered = {replay.nonce: replay.generation for replay in false
+               if replay.finding == b"not-started" and replay.place not in refusals}
     if len(starts) > 1:
-        found.add("second calls")
+        found.add("second calls" if len(starts) > 1 + len(ordered) else EXCUSED[0])
     if any(hold.holds(event, intent["at"] / 1000) for hold in evidence.holds for intent in intents):
         found.add("intents under a hold")
     if event.expires is not None and (
             any(intent["at"] / 1000 > event.expires for intent in intents)
             or any(seconds(line["time"]) > event.expires + evidence.call_seconds for line in calls)):
         found.add("calls after the expiry")
+    if any(replay.place in refusals for replay in false):
+        found.add(EXCUSED[2])
     for _, data in results:
-        if not starts:
+        if data.get("evidence") == "operator" and any(replay.finding == b"started" for replay in false):
+            found.add(EXCUSED[1])
+        elif not starts:
             found.add("started events without a start")
         elif data["campaignInstanceId"] is not None and data["campaignInstanceId"] not in starts:
             found.add("wrong instances")
@@ -117,8 +135,12 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
     known = evidence.places.get(event.value)
     if known and not known.issuperset(place for place, *_ in results + letters):
         found.add("wrong places")
+    for replay in facts.replays[event.name]:
+        came = results + [letter for letter in letters if letter[1]["campaign-bridge-reason"] != b"replay-refused"]
+        if replay.place in [place for place, *_ in came] and not replay.answers([fields for _, fields, _ in letters]):
+            found.add("replays that answer nothing")
     for _, fields, message in letters:
-        found |= letter_complaints(event, kind, fields, message, calls, intents, evidence)
+        found |= letter_complaints(event, kind, fields, message, calls, intents, evidence, ordered.values())
     return found
 
 
@@ -149,9 +171,10 @@ def outcomes(event: Event, entries: list, facts: Facts) -> set:
         found.add("double outcomes")
     if 0 not in counts:
         found.add("lost")
-    for place, generation, nonce in facts.replays[event.name]:
-        is_answer = nonces.get(generation - 1) == nonce and min(started, default=generation) >= generation
-        if is_answer and generation not in counts and place not in refused:
+    for replay in facts.replays[event.name]:
+        generation = replay.generation
+        is_answer = nonces.get(generation - 1) == replay.nonce and min(started, default=generation) >= generation
+        if is_answer and generation not in counts and replay.place not in refused:
             found.add("lost")
     if counts and (not entries or entries[-1]["k"] != ("started" if started else "deadLettered")):
         found.add("ledger and outcome differ")
@@ -162,7 +185,7 @@ def generation_of(fields: dict) -> int:
     return int(fields.get("campaign-bridge-generation", 0))
 
 
-def letter_complaints(event, kind, fields, message, calls, intents, evidence) -> set:
+def letter_complaints(event, kind, fields, message, calls, intents, evidence, ordered) -> set:
     found = set()
     reason, generation = fields["campaign-bridge-reason"].decode(), generation_of(fields)
     own = [intent for intent in intents if intent.get("g", 0) == generation]
@@ -177,8 +200,11 @@ def letter_complaints(event, kind, fields, message, calls, intents, evidence) ->
         found.add("rejected without a cause")
     if reason == "expired" and event.expires is not None and message.timestamp()[1] / 1000 < event.expires:
         found.add("expired too early")
-    # A start of a later generation is the replay that the dead letter offers.
-    starts = [line for line in calls if line["decision"] == "started" and generation_at(line, intents) <= generation]
+    # A start of a later generation is the replay that the dead letter offers; one of an earlier generation was denied
+    # by a person in between.
+    denied = max((one for one in ordered if one <= generation), default=0)
+    starts = [line for line in calls if line["decision"] == "started"
+              and denied <= generation_at(line, intents) <= generation]
     if fields["campaign-bridge-safe-to-replay"] == b"true" and starts:
         found.add("started and safe to replay")
     return found

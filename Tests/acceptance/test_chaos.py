@@ -42,6 +42,12 @@ def test_the_mix_has_every_kind_and_repeats_go_to_their_partition():
             campaigns.setdefault(event.id, set()).add(event.campaign)
     assert len(places) < len(events) + len(campaigns)
     assert any(len(some) > 1 for some in campaigns.values()), "no conflict"
+    without_keys = Mix(1, 1, ["st-1"], has_keys=False)
+    places = {}
+    for _, record in (read(without_keys.next(number / 10, 4)) for number in range(2000)):
+        assert record["key"] is None
+        places.setdefault(record["value"], set()).add(record["partition"])
+    assert any(len(some) > 1 for some in places.values()), "no repeat in another partition"
     again = Mix(1, 1, ["st-1"])
     assert [again.next(number / 10, 4) for number in range(2000)] == lines
 
@@ -49,7 +55,7 @@ def test_the_mix_has_every_kind_and_repeats_go_to_their_partition():
 def test_a_short_run_is_clean(binary, tmp_path, told):
     if not os.environ.get("KAFKA_HOME") or not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("no Kafka distribution (KAFKA_HOME), or no Java 17 or newer")
-    options = Options(seed=SEED, seconds=75, replicas=2, nodes=1, gap=2)
+    options = Options(seed=SEED, seconds=75, replicas=2, nodes=1, gap=2, rekey=bool(os.environ.get("REKEY")))
     report = run(binary, tmp_path, options)
     told(table(report, options))
     assert report.verdict.problems == {} and report.complaints == []

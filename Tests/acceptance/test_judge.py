@@ -42,9 +42,9 @@ def call(decision="started", instance="cid-1", fault=None, campaign="cd-1", trac
             "fault": fault, "requestId": trace, "time": f"1970-01-01T00:{time // 60:02}:{time % 60:02}.000Z"}
 
 
-def started(instance="cid-1", identity="e1", campaign="cd-1", place=(0, 0), generation=0):
+def started(instance="cid-1", identity="e1", campaign="cd-1", place=(0, 0), generation=0, evidence="answer"):
     data = {"campaignId": campaign, "campaignInstanceId": instance, "requestId": identity, "requestSource": "/crm",
-            "sourcePartition": place[0], "sourceOffset": place[1], "generation": generation}
+            "sourcePartition": place[0], "sourceOffset": place[1], "generation": generation, "evidence": evidence}
     return Message(value=json.dumps({"data": data}).encode())
 
 
@@ -165,6 +165,11 @@ def test_the_record_that_stands_first_has_the_identity():
     assert judge(one).problems == {}
 
 
+def replay_headers(generation, nonce, **more):
+    return [("campaign-bridge-replay-generation", b"%d" % generation), ("campaign-bridge-replay-nonce", nonce),
+            *((f"campaign-bridge-replay-{name}", value) for name, value in more.items())]
+
+
 def changed(**lists):
     """The whole source with members of its lists replaced, added (at the end) or taken away (None)."""
     one = whole()
@@ -200,6 +205,9 @@ WHOLE_FAULTS = [
     ("of no event", "record (0, 7)", changed(records={9: Message(value=b"nobody's", place=(0, 7))})),
     ("acknowledged and not in the source", "(0, 8)", changed()),
     ("intents under a hold", "a cd", changed(holds={9: Hold(999, 1001, ("st-1",))})),
+    ("replays that answer nothing", "c cd-c", changed(
+        records={9: Message(value=b"strange", place=(0, 7), headers=replay_headers(1, b"wrong"))},
+        dead={9: letter(b"unknown-stream", b"true", b"strange", (0, 7), generation=1)})),
 ]
 
 
@@ -217,9 +225,8 @@ def test_each_fault_in_a_whole_source_is_found(what, name, one):
 REPLAYED = Event("r", "cd-r", b"replayed", trace="t7", stream="st-1")
 
 
-def replay(offset, generation=1, nonce=b"n0"):
-    return Message(value=b"replayed", place=(0, offset), headers=[
-        ("campaign-bridge-replay-generation", b"%d" % generation), ("campaign-bridge-replay-nonce", nonce)])
+def replay(offset, generation=1, nonce=b"n0", **more):
+    return Message(value=b"replayed", place=(0, offset), headers=replay_headers(generation, nonce, **more))
 
 
 def replays():
@@ -257,6 +264,108 @@ def test_each_fault_of_a_replay_is_found(what, change):
     assert set(problems) <= {what, "started and safe to replay", "rejected without a cause"}
 
 
+def false_finding():
+    """An unknown that was started; a person says that it was not."""
+    one = replays()
+    one.decisions = [call(fault="reset", campaign="cd-r", trace="t7", instance="cid-0"),
+                     call(campaign="cd-r", trace="t7", time=1021)]
+    one.dead[0] = letter(b"outcome-unknown", b"false", b"replayed", (0, 0))
+    one.records[1] = replay(1, finding=b"not-started")
+    one.mistakes = {(b"n0", b"not-started")}
+    return one
+
+
+def test_a_false_finding_excuses_one_start_of_its_event_and_is_counted():
+    verdict = judge(false_finding())
+    assert verdict.problems == {} and verdict.counts["second starts after a false finding"] == 1
+    one = false_finding()
+    one.mistakes = set()
+    assert judge(one).problems == {"second calls": ["r cd-r"]}
+    one = false_finding()
+    one.decisions.append(call(campaign="cd-r", trace="t7", time=1022))
+    assert "second calls" in judge(one).problems
+
+
+def test_a_start_that_a_person_denied_does_not_make_the_next_dead_letter_unsafe():
+    one = false_finding()
+    one.decisions[1] = call("refused", None, campaign="cd-r", trace="t7", time=1021)
+    one.started, one.dead = [], [*one.dead, letter(b"rejected", b"true", b"replayed", (0, 1), generation=1)]
+    one.ledger[3] = entries({"k": "deadLettered", "g": 1}, key=REPLAYED.key)[0]
+    assert judge(one).problems == {}
+    one.decisions[1] = call(campaign="cd-r", trace="t7", time=1021, fault="content-type")
+    assert judge(one).problems == {"started and safe to replay": ["r cd-r"]}
+
+
+def test_a_false_finding_that_the_bridge_refuses_is_counted():
+    one = false_finding()
+    one.records[2] = replay(3, finding=b"not-started")
+    verdict = judge(one)
+    assert verdict.counts["false findings refused"] == 1
+    assert "second starts after a false finding" in verdict.counts
+    one.records[1] = replay(1, finding=b"started")
+    assert judge(one).problems == {"second calls": ["r cd-r"]}
+
+
+def test_a_started_event_of_a_false_finding_is_counted():
+    one = false_finding()
+    one.decisions = [call("lost", None, campaign="cd-r", trace="t7", fault="reset")]
+    one.records[1], one.mistakes = replay(1, finding=b"started"), {(b"n0", b"started")}
+    one.started = [started("cid-mistaken", "r", "cd-r", (0, 1), 1, "operator")]
+    one.ledger.pop(2)
+    verdict = judge(one)
+    assert verdict.problems == {} and verdict.counts["started events of a false finding"] == 1
+    one.mistakes = set()
+    assert judge(one).problems == {"started events without a start": ["r cd-r"]}
+
+
+def test_a_replay_without_the_finding_that_it_needs_is_only_refused():
+    one = false_finding()
+    one.records[1], one.mistakes = replay(1), set()
+    one.decisions.pop(0)
+    one.dead[0] = letter(b"outcome-unknown", b"false", b"replayed", (0, 0))
+    assert "replays that answer nothing" in judge(one).problems
+
+
+# With intake: the records of one identity stand in several partitions of the source, and where they were moved to says
+# which of them leads.
+
+
+def moved(origin, place):
+    return Message(place=place, headers=[("campaign-bridge-intake-partition", b"%d" % origin[0]),
+                                         ("campaign-bridge-intake-offset", b"%d" % origin[1])])
+
+
+def with_intake():
+    one = whole()
+    one.records[0], one.records[1] = (Message(value=event.value, place=place)
+                                      for event, place in ((FIRST, (1, 5)), (CONFLICT, (0, 0))))
+    one.started[0] = started("cid-1", "a", "cd", (1, 5))
+    one.dead[0] = letter(b"identity-conflict", b"true", b"conflict", (0, 0))
+    one.ledger[5:6] = own(0)
+    one.acknowledged = {(1, 5), (0, 0)}
+    order = [(1, 5), (0, 0), *((0, offset) for offset in range(2, 7))]
+    one.moved = [moved(origin, (3, offset)) for offset, origin in enumerate(order)]
+    one.moved.append(Message(place=(3, 9), headers=[("campaign-bridge-intake-mark", b"")]))
+    return one
+
+
+def test_with_intake_the_record_that_was_moved_first_leads():
+    assert judge(with_intake()).problems == {}
+    one = with_intake()
+    one.moved[0], one.moved[1] = moved((0, 0), (3, 0)), moved((1, 5), (3, 1))
+    assert {"lost", "calls of refused events"} <= set(judge(one).problems)
+
+
+@pytest.mark.parametrize(("change", "name"), [
+    (lambda one: one.moved.pop(2), "(0, 2)"),
+    (lambda one: one.moved.append(moved((0, 2), (3, 10))), "(0, 2)"),
+    (lambda one: one.moved.append(moved((7, 7), (3, 10))), "(7, 7)")])
+def test_a_record_that_is_not_moved_once_is_found(change, name):
+    one = with_intake()
+    change(one)
+    assert judge(one).problems["not moved once"] == [name]
+
+
 def test_a_hold_of_others_does_not_concern_an_event():
     one = replays()
     one.holds = [Hold(1021, 1022), Hold(1010, 1020), Hold(1019, 1022, ("st-2",)), Hold(1019, 1022, ("st-1",), "cd-x")]
@@ -264,4 +373,4 @@ def test_a_hold_of_others_does_not_concern_an_event():
 
 
 def test_each_complaint_of_the_judge_is_shown_to_be_made():
-    assert {what for what, *_ in FAULTS + WHOLE_FAULTS} == set(KINDS)
+    assert {what for what, *_ in FAULTS + WHOLE_FAULTS} | {"not moved once"} == set(KINDS)

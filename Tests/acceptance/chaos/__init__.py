@@ -6,7 +6,8 @@ producer   a process that sends them and writes down what it sent
 network    TCP proxies between replicas, brokers and the API
 world      brokers, API, replicas, producer, and who of them runs
 actions    how each kind of trouble is made and undone
-people     replays of dead letters, and holds
+people     holds
+replays    dead letters replayed, rightly and wrongly
 times      how long what took, from the logs
 run        one whole run with its verdict
 """

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=3, choices=(1, 2, 3), help="brokers (3)")
     parser.add_argument("--rate", type=float, default=25, help="events a second (25)")
     parser.add_argument("--gap", type=float, default=3, help="seconds from one trouble to the next, about (3)")
+    parser.add_argument("--rekey", action="store_true", help="with intake, and producers that use no keys")
     parser.add_argument("--without", default="", help=f"kinds that are left out, by comma; of {', '.join(KINDS)}")
     parser.add_argument("--fault", default="", help="a deliberate fault, for a binary that has them")
     parser.add_argument("--binary", type=Path, default=ROOT / ".build/release/campaign-bridge")
@@ -30,8 +31,8 @@ def main() -> int:
     without = frozenset(filter(None, chosen.without.split(",")))
     if unknown := without - set(KINDS):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    options = Options(chosen.seed, chosen.minutes * 60, chosen.replicas, chosen.nodes, chosen.rate, chosen.gap, without,
-                      chosen.fault)
+    options = Options(chosen.seed, chosen.minutes * 60, chosen.replicas, chosen.nodes, chosen.rate, chosen.gap,
+                      chosen.rekey, without, chosen.fault)
     # Told to end, it ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix=f"campaign-bridge-chaos-{chosen.seed}-"))

@@ -5,7 +5,9 @@ import time
 import urllib.error
 import urllib.request
 
-from chaos import people
+from harness import until
+
+from chaos import people, replays
 from chaos.plan import Step
 from chaos.world import World
 
@@ -21,10 +23,13 @@ def do(world: World, step: Step) -> None:
         producer(world, step)
     elif kind.startswith("api-"):
         api(world, step)
-    elif kind == "replay":
-        people.replay(world, step)
+    elif kind in REPLAYS:
+        REPLAYS[kind](world, step)
     elif kind == "hold":
         people.hold(world, step)
+        if step.detail["resumed"] > 1:
+            # And once more by the command, which must see that nothing is held.
+            replays.commands(world, [["resume", *step.detail["scope"], "--because", "chaos run"]], (1, 3))
     elif kind == "partitions":
         world.add_partitions(step.detail["more"], step.detail["first"], step.seconds)
     else:
@@ -60,6 +65,9 @@ def stop(world: World, step: Step) -> None:
 
 def term(world: World, step: Step) -> None:
     replica = world.hold(step.target)
+    # Before its first line a process does not listen to signals, and has begun nothing.
+    until(lambda: replica.file.stat().st_size > replica.offset or replica.process.poll() is not None,
+          f"{step.target} says nothing", DRAIN_SECONDS)
     begin = time.time()
     replica.process.terminate()
     try:
@@ -98,6 +106,10 @@ def slow(world: World, step: Step) -> None:
 
 REPLICA = {"kill-restart": kill, "kill-away": kill, "stop": stop, "term": term, "cut-from-broker": cut,
            "cut-from-api": cut, "slow-to-broker": slow, "slow-to-api": slow}
+
+
+REPLAYS = {"replay": replays.replay, "two-operators": replays.two_operators, "false-finding": replays.false_finding,
+           "not-replayable": replays.not_replayable}
 
 
 # The others

@@ -31,16 +31,22 @@ def read(line: dict) -> tuple[Event, dict]:
 
 
 class Mix:
-    """Makes one event after another. `before` are lines of producers that ran before: they too are repeated."""
+    """Makes one event after another. `before` are lines of producers that ran before: they too are repeated.
 
-    def __init__(self, seed: int, generation: int, streams: list, before=()):
+    A producer that keys its records sends all of an identity to one partition; one that does not, to any."""
+
+    def __init__(self, seed: int, generation: int, streams: list, before=(), has_keys: bool = True):
         self.chance = random.Random(f"{seed}/{generation}")
-        self.generation, self.streams, self.number = generation, streams, 0
+        self.generation, self.streams, self.number, self.has_keys = generation, streams, 0, has_keys
         self.sent = list(before)[-300:]
         self.repeats: list = []
 
     def next(self, now: float, partitions: int) -> dict:
-        """The next line; a repeat is the same line again, so it goes to the same partition."""
+        """The next line; a repeat is the same line again."""
+        line = self.chosen(now, partitions)
+        return line if self.has_keys else {**line, "key": None, "partition": self.chance.randrange(partitions)}
+
+    def chosen(self, now: float, partitions: int) -> dict:
         chance = self.chance
         if self.repeats and self.repeats[0][0] <= now:
             return heapq.heappop(self.repeats)[2]

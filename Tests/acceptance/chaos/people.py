@@ -1,16 +1,14 @@
-"""What a person does meanwhile, with nothing but a Kafka client: replays of dead letters, and holds."""
+"""Holds, by a person with nothing but a Kafka client."""
 
 import json
 import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from evidence import Hold, headers
+from evidence import Hold
 from harness import until
 
 from chaos.plan import Step
 
-REMOVED = ("campaign-bridge-", "__connect.errors.", "kafka_dlt-")
-REPLAYED = (b"rejected", b"outcome-unknown")
 # A replica's lease may be passed by this much before nobody waits for it any more.
 LEASE_MARGIN = 1.0
 IN_FORCE_SECONDS = 90
@@ -34,42 +32,6 @@ def send(world, topic: str, records: list) -> list:
     return places
 
 
-def replay(world, step: Step) -> None:
-    """Some dead letters that wait for it; now and then by two people at once. A finding is what the journal says."""
-    events = {event.value: event for event in world.events_sent()[0]}
-    letters = [message for message in list(world.tail("dead").messages)
-               if headers(message)["campaign-bridge-reason"] in REPLAYED and message.value() in events]
-    new = [one for one in letters if headers(one)["campaign-bridge-nonce"] not in world.replayed]
-    starts = {line["requestId"]: line["campaignInstanceId"] for line in journal(world) if line["decision"] == "started"}
-    records = []
-    for message in new[:step.detail["count"]]:
-        fields, event = headers(message), events[message.value()]
-        world.replayed.add(fields["campaign-bridge-nonce"])
-        added = {"generation": str(int(fields["campaign-bridge-generation"]) + 1).encode(),
-                 "nonce": fields["campaign-bridge-nonce"], "identity": fields["campaign-bridge-identity-key"],
-                 "operator": b"chaos", "reason": b"chaos run"}
-        if fields["campaign-bridge-safe-to-replay"] != b"true":
-            instance = starts.get(event.trace)
-            added["finding"] = b"started" if instance else b"not-started"
-            if instance:
-                added["instance-id"] = instance.encode()
-        kept = [(name, value) for name, value in message.headers() if not name.startswith(REMOVED)]
-        records += [{"key": message.key(), "value": message.value(),
-                     "partition": int(fields["campaign-bridge-source-partition"]),
-                     "headers": kept + [(f"campaign-bridge-replay-{name}", value) for name, value in added.items()]}
-                    ] * (2 if step.detail["twice"] else 1)
-    if records:
-        send(world, world.topic("source"), records)
-    world.note("replayed", "operator", records=len(records))
-
-
-def journal(world) -> list:
-    """The starts that the API has decided on, read anew: `decisions` is the judge's."""
-    lines = (world.folder / "journal.jsonl").read_bytes().splitlines()
-    found = [json.loads(line) for line in lines if line.endswith(b"}")]
-    return [line for line in found if line["kind"] == "decision" and line["operation"] == "start"]
-
-
 def hold(world, step: Step) -> None:
     key = json.dumps(["hold", *step.detail["scope"]], separators=(",", ":")).encode()
     value = json.dumps({"who": "chaos", "why": "chaos run", "at": int(time.time() * 1000)}).encode()
@@ -82,7 +44,8 @@ def hold(world, step: Step) -> None:
         streams = {"account": lambda: world.streams[names[0]], "all": lambda: ()}.get(kind, lambda: names[:1])()
         world.holds.append(Hold(begin, time.time(), tuple(streams), names[1] if kind == "campaign" else ""))
     finally:
-        send(world, world.topic("control"), [{"key": key, "value": None, "partition": 0}])
+        # By two people at once, now and then.
+        send(world, world.topic("control"), [{"key": key, "value": None, "partition": 0}] * step.detail["resumed"])
 
 
 def in_force(world, offset: int) -> float | None:

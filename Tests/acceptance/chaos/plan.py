@@ -59,7 +59,10 @@ KINDS = {
     "coordinator-restart": (1, "broker", 0, 5),
     "coordinator-kill": (1, "broker", 0, 8),
     "partitions": (1, "topics", 0, 6),
-    "replay": (5, "operator", 0, 0),
+    "replay": (4, "operator", 0, 0),
+    "two-operators": (3, "operator", 0, 0),
+    "false-finding": (3, "operator", 0, 0),
+    "not-replayable": (2, "operator", 0, 0),
     "hold": (3, "holds", 3, 12),
 }
 MOST_GROWTHS = 3
@@ -130,11 +133,12 @@ def detail(kind: str, chance: random.Random, scene: Scene, faults: list) -> dict
                 "toxicity": chance.choice([0.3, 1.0])}
     if kind.startswith("broker-"):
         return {"node": chance.randint(1, scene.nodes)}
-    if kind == "replay":
-        return {"count": chance.randint(1, 20), "twice": chance.random() < 0.3}
+    if kind in ("replay", "two-operators", "false-finding", "not-replayable"):
+        return {"count": chance.randint(1, 20)}
     if kind == "hold":
-        return {"scope": chance.choice([["all"], ["account", "main"], ["account", "second"], ["stream", "st-one"],
-                                        ["campaign", "st-one", "cd-shared-0"]])}
+        return {"resumed": chance.randint(1, 2), "scope": chance.choice([
+            ["all"], ["account", "main"], ["account", "second"], ["stream", "st-one"],
+            ["campaign", "st-one", "cd-shared-0"]])}
     if kind == "partitions":
         return {"more": chance.randint(1, 2), "first": chance.choice(["source", "ledger"])}
     return {}

@@ -44,7 +44,7 @@ def main() -> None:
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     before = [line for line in lines(folder, generation) if line.get("kind") not in (None, "invalid")]
-    mix = Mix(settings["seed"], generation, settings["streams"], before)
+    mix = Mix(settings["seed"], generation, settings["streams"], before, settings["keys"])
     # Without idempotence, as many producers are: what it repeats after a fault is the same event.
     producer = Producer({"bootstrap.servers": settings["servers"], "linger.ms": 5, "socket.timeout.ms": 5000,
                          "reconnect.backoff.max.ms": 1000, "message.timeout.ms": 300000,

@@ -30,6 +30,8 @@ class Options:
     nodes: int = 3
     rate: float = 25
     gap: float = 3
+    # With intake: producers use no keys, and their repeats go anywhere.
+    rekey: bool = False
     without: frozenset = frozenset()
     # A deliberate fault of a binary that was built with them.
     fault: str = ""
@@ -141,7 +143,7 @@ def quiet(world: World, progress: Progress) -> None:
         nonlocal behind
         world.outcomes()
         try:
-            behind = world.lag()
+            behind = unfinished(world)
         except KafkaException as error:
             # The group's coordinator is not back yet.
             behind = error.args[0].str()
@@ -161,6 +163,14 @@ def quiet(world: World, progress: Progress) -> None:
         code = replica.exit(90)
         if code != 0:
             world.complaints.append(f"{name} ended with {code} when all was quiet")
+
+
+def unfinished(world: World) -> dict:
+    """Records that are not done, by partition; with intake by topic too."""
+    if not world.options.rekey:
+        return world.lag()
+    found = {"source": world.lag("source", f"{world.name}-intake"), "intake": world.lag("intake")}
+    return {role: parts for role, parts in found.items() if parts}
 
 
 def table(report: Report, options: Options) -> str:
@@ -196,6 +206,8 @@ def table(report: Report, options: Options) -> str:
 def command(options: Options) -> str:
     words = ["make chaos", f"MINUTES={options.seconds / 60:g}", f"SEED={options.seed}", f"REPLICAS={options.replicas}",
              f"NODES={options.nodes}"]
+    if options.rekey:
+        words.append("REKEY=1")
     if options.without:
         words.append(f"WITHOUT={','.join(sorted(options.without))}")
     return " ".join(words)

@@ -16,7 +16,7 @@ class Log:
     calls: list = field(default_factory=list)
     assigned: list = field(default_factory=list)
     taken: list = field(default_factory=list)
-    # Event -> since when it is in doubt; and how long the decisions took.
+    # How long doubts took to be decided.
     doubts: list = field(default_factory=list)
 
 
@@ -35,13 +35,18 @@ def read(file: Path) -> Log:
             elif message == "partition taken over":
                 log.taken.append((seconds(line["time"]), line["partition"]))
             elif message.startswith("outcome in doubt"):
-                since[line["request_id"]] = seconds(line["time"])
-            elif message in ("dead letter", "campaign started") and line["request_id"] in since:
-                log.doubts.append(seconds(line["time"]) - since.pop(line["request_id"]))
+                since[place(line)] = seconds(line["time"])
+            elif message in ("dead letter", "campaign started") and place(line) in since:
+                log.doubts.append(seconds(line["time"]) - since.pop(place(line)))
             elif message == "campaign-bridge starts":
                 # What the process before it had in doubt, somebody else decides.
                 since = {}
     return log
+
+
+def place(line: dict) -> tuple:
+    """Of a record; a replay of the same event stands elsewhere."""
+    return line["partition"], line["offset"]
 
 
 def first(entries: list, after: float, fits) -> tuple | None:

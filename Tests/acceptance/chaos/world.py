@@ -41,10 +41,13 @@ class World(Deployment):
         self.notes: list = []
         self.lock = threading.RLock()
         self.started_at = time.time()
-        # Nonces of dead letters that were replayed; holds that were in force.
+        # Nonces of dead letters that were replayed; nonces with false findings; holds that were in force.
         self.replayed: set = set()
+        self.mistakes: set = set()
         self.holds: list = []
         self.streams = STREAMS
+        # Those that may get more partitions; they have the same number.
+        self.growing = ("source",) if options.rekey else ("source", "ledger")
         self.network = None
         self.api_ways: dict = {}
         self.env: dict = {}
@@ -71,6 +74,7 @@ class World(Deployment):
             "topics": {"started": self.topic("started"), "replicationFactor": copies,
                        "minInsyncReplicas": 2 if copies == 3 else 1},
             "kafka": {"properties": {"topic.metadata.refresh.interval.ms": "5000"}},
+            "source": {"rekey": self.options.rekey},
         }
         self.connection = {"deadline": f"{DEADLINE}s", "tokenMargin": f"{MARGIN}s", "retryAfterMaximum": "5s"}
         # Chosen by us: while it is away, no outgoing connection may be given its port.
@@ -128,6 +132,8 @@ class World(Deployment):
     def start(self, name: str, after: str = "nothing") -> None:
         fault = self.options.fault
         with self.lock:
+            if self.over.is_set():
+                return
             self.running[name] = self.start_replica(name, **({"DELIBERATE_FAULT": fault} if fault else {}))
             self.held.discard(name)
             self.note("starts", name, pid=self.running[name].process.pid, after=after)
@@ -159,8 +165,9 @@ class World(Deployment):
         self.generation += 1
         file = self.folder / f"producer-{self.generation}.json"
         file.write_text(json.dumps({
-            "servers": self.servers, "topics": [self.topic("source"), self.topic("ledger")], "folder": str(self.folder),
-            "seed": self.options.seed, "generation": self.generation, "rate": self.options.rate,
+            "servers": self.servers, "topics": [self.topic(role) for role in self.growing],
+            "folder": str(self.folder), "keys": not self.options.rekey, "seed": self.options.seed,
+            "generation": self.generation, "rate": self.options.rate,
             "partitions": self.partitions, "streams": sum(STREAMS.values(), [])}))
         with (self.folder / "producer.log").open("ab") as log:
             self.producer_process = subprocess.Popen(
@@ -170,7 +177,7 @@ class World(Deployment):
 
     def add_partitions(self, more: int, first: str, between: float) -> None:
         admin = self.admin()
-        for role in ("source", "ledger") if first == "source" else ("ledger", "source"):
+        for role in sorted(self.growing, key=lambda role: role != first):
             topic = self.topic(role)
             try:
                 admin.create_partitions([NewPartitions(topic, self.partitions + more)])[topic].result(30)
@@ -198,9 +205,9 @@ class World(Deployment):
         return list(events.values()), confirmed
 
     def finish_partitions(self) -> None:
-        """Source and ledger as large as the larger of them: a broker may have been away in between."""
+        """As large as the larger of them: a broker may have been away in between."""
         topics = self.admin().list_topics(timeout=30).topics
-        counts = {role: len(topics[self.topic(role)].partitions) for role in ("source", "ledger")}
+        counts = {role: len(topics[self.topic(role)].partitions) for role in self.growing}
         self.partitions = max(counts.values())
         for role, count in counts.items():
             if count < self.partitions:
@@ -214,7 +221,8 @@ class World(Deployment):
             self.tail("ledger").whole(90), list(self.interruptions),
             # From the intent until the token ends, and then the call's own time.
             call_seconds=DEADLINE + MARGIN + DEADLINE + 1, records=self.tail("source").whole(90),
-            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds)
+            acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds, mistakes=self.mistakes,
+            moved=self.tail("intake").whole(90) if self.options.rekey else None)
 
     def verdict(self, interruptions=()) -> Verdict:
         return judge(self.evidence())
@@ -223,7 +231,9 @@ class World(Deployment):
         self.over.set()
         if self.watcher.is_alive():
             self.watcher.join(20)
-        super().stop()
+        # Who is about to start a replica has done so, or does not any more.
+        with self.lock:
+            super().stop()
         if self.producer_process is not None and self.producer_process.poll() is None:
             self.producer_process.send_signal(signal.SIGCONT)
             self.producer_process.kill()

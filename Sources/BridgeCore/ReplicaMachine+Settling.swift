@@ -1,0 +1,54 @@
+// Transactions that a broker has left open though they were committed (KAFKA-20734): ended by one of the same producer.
+
+extension ReplicaMachine {
+    /// The next transaction settles what the broker may have left open.
+    mutating func settle() {
+        settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0
+    }
+
+    /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
+    /// partitions were given up or while an own doubt cannot read on.
+    ///
+    /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
+    /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
+    /// A further transaction of the same transactional id that is committed ends it as committed. That is right where
+    /// it was committed; where it had been aborted, its intents show as calls that may have been made, and are not made
+    /// again.
+    mutating func settling(_ assignment: Int) -> TransactionPlan {
+        let plan = TransactionPlan(
+            id: transactions, assignment: assignment, writes: [], offsets: [:],
+            settles: settings.settledPartitions)
+        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
+        return plan
+    }
+
+    /// Partitions of results have stood still for longer than any transaction may last: readers wait there for a
+    /// transaction that the broker has left open.
+    package mutating func resultsStand(_ places: [ResultPlace]) { standingResults = places }
+
+    /// A mark is a record without key and value in the results, which readers pass over: so it is written only there.
+    mutating func settlingResults(_ assignment: Int) -> TransactionPlan {
+        var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
+        plan.settlesResults = standingResults
+        standingResults = []
+        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
+        return plan
+    }
+
+    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
+    private static let tailTime: Int64 = 20_000
+
+    mutating func settleSlowTails(at now: Moment) {
+        for number in numbers {
+            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
+            let isTailing = partitions[number]?.deciding.contains { offset in
+                guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
+                if case .tailing = doubt.step { return true }
+                return false
+            }
+            let waits = isTailing == true || partitions[number]?.sighting.isTailing == true
+            partitions[number]?.tailingSince = waits ? now.monotonic : nil
+            if waits { settle() }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Testing
+
+@testable import BridgeCore
+
+/// A broker that loses what it has acknowledged (KAFKA-20734): what its ledger does not show is not believed.
+@Suite("What is committed and what is seen", .timeLimit(.minutes(5)))
+struct SightingTests {
+    /// A harness whose ledger does not show the intent of its event "a".
+    private func withUnseenIntent() throws -> (Harness, TransactionPlan) {
+        let harness = Harness.owning()
+        harness.admit(event("a", offset: 0))
+        let plan = try #require(harness.begin())
+        harness.end(plan, .committed, isSighted: false)
+        return (harness, plan)
+    }
+
+    /// The broker drops the last `count` entries; the tail passes them and shows nothing.
+    private func drop(_ count: Int, of harness: Harness) {
+        harness.wait(6000)
+        harness.commit()
+        for mark in harness.doubtMarks() {
+            let high = Int64(harness.ledger[0]?.count ?? 0)
+            harness.ledger[0]?.removeLast(count)
+            harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: high, at: harness.now)
+            harness.machine.ledgerEnd(partition: 0, offset: high, at: harness.now)
+            harness.collect()
+        }
+    }
+
+    @Test("A call begins only when the ledger has shown its intent")
+    func callAfterSighting() throws {
+        let (harness, _) = try withUnseenIntent()
+        #expect(harness.calls().isEmpty)
+        harness.tail(0)
+        #expect(harness.calls().count == 1)
+    }
+
+    @Test("An intent that the ledger shows before its commit is told is not waited for again")
+    func seenBeforeTold() throws {
+        let harness = Harness.owning()
+        harness.admit(event("a", offset: 0))
+        let plan = try #require(harness.begin())
+        harness.store(plan)
+        harness.tail(0)
+        harness.machine.transactionEnded(plan.id, .committed, at: harness.now)
+        #expect(harness.calls().count == 1)
+    }
+
+    @Test("An intent that the broker has lost is given back and written anew, and called once")
+    func lostIntent() throws {
+        let (harness, _) = try withUnseenIntent()
+        drop(1, of: harness)
+        #expect(harness.calls().isEmpty)
+        #expect(harness.commit()?.kinds == ["released 1 not-sent"])
+        #expect(harness.commit()?.kinds == ["attempting 2"])
+        #expect(harness.calls().count == 1)
+    }
+
+    @Test("An outcome that the broker has lost is written again; nothing is called for it")
+    func lostOutcome() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        let plan = try #require(harness.begin())
+        harness.end(plan, .committed, isSighted: false)
+        drop(1, of: harness)
+        #expect(harness.commit()?.kinds == ["started in-1"])
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.map(\.summary) == ["started in-1 answer", "started in-1 answer"])
+        #expect(harness.commit() == nil, "the ledger has shown it")
+    }
+
+    @Test("Where its partition is taken over anew, an outcome that was lost is known by its answer")
+    func lostOutcomeOfRestart() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        let plan = try #require(harness.begin())
+        harness.end(plan, .committed, isSighted: false)
+        harness.ledger[0]?.removeLast()
+        harness.groupOffsets = [:]
+        harness.revoke([0], isLost: true)
+        harness.collect()
+        let late = try #require(harness.lates.first)
+        harness.write(late)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(event("a", offset: 0))
+        harness.commitAll()
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.last?.summary == "started in-1 answer")
+    }
+
+    @Test("A process that ends gives back an intent that it has not seen, and one whose token has expired")
+    func givenBack() throws {
+        let (draining, _) = try withUnseenIntent()
+        draining.machine.beginDrain()
+        #expect(draining.calls().isEmpty)
+        #expect(draining.commit()?.kinds == ["released 1 not-sent"])
+        let (waiting, plan) = try withUnseenIntent()
+        guard case .attempting(let attempt) = plan.writes[0].entry.state else {
+            Issue.record("no intent")
+            return
+        }
+        waiting.wait(attempt.tokenExpiry * 1000 - waiting.now.wall)
+        waiting.commit()
+        #expect(waiting.calls().isEmpty)
+        #expect(waiting.commit()?.kinds == ["released 1 not-sent"])
+    }
+
+    @Test("A new producer does not make an unseen intent callable")
+    func restartKeepsWaiting() throws {
+        let (harness, _) = try withUnseenIntent()
+        harness.admit(event("b", offset: 1, campaign: "cd-2"))
+        let plan = try #require(harness.begin())
+        harness.ledger[0]?.removeLast()
+        harness.end(plan, .lost)
+        harness.machine.producerReady(at: harness.now)
+        harness.takeOver()
+        harness.admit(event("a", offset: 0))
+        #expect(harness.calls().isEmpty)
+    }
+}
