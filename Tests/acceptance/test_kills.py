@@ -193,7 +193,7 @@ def test_two_processes_of_one_name_do_not_fight(bridge):
     ended, other = (first, second) if first.process.poll() is not None else (second, first)
     assert ended.exit() == 5
     # One of them says so in so many words.
-    assert any("replica.name" in line["message"] for line in ended.log() if line["level"] == "error")
+    assert any("replica.name" in line.get("detail", "") for line in ended.log() if line["level"] == "error")
     bridge.send(20)
     bridge.wait_outcomes()
     assert bridge.verdict().problems == {}
