@@ -19,6 +19,7 @@ struct CampaignBridge {
 
     private static func code(_ arguments: [String]) async -> Int32 {
         let variables = Process.environment
+        let arguments = arguments == ["--version"] ? ["version"] : arguments
         switch ArgumentParser(Commands.program).parse(
             arguments, environment: { variables[$0] }, width: Output.standardOutput.facts.width ?? 100)
         {
@@ -44,6 +45,7 @@ struct CampaignBridge {
         case "inspect": await InspectCommand(command).run()
         case "hold", "resume": await HoldCommand(command).run()
         case "holds": await HoldsCommand(command).run()
+        case "version": VersionCommand(command).run()
         default: preconditionFailure("the command \(command.path) is declared and not connected")
         }
     }

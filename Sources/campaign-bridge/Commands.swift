@@ -18,7 +18,7 @@ enum Commands {
                 "log-level", .choice(["trace", "debug", "info", "warning", "error"]),
                 help: "Log lines below this level are not written; instead of the configuration's."),
         ],
-        commands: [run, check, topics, validate, send, deadLetters, inspect, hold, resume, holds, simulate, demo],
+        commands: [run, check, topics, validate, send, deadLetters, inspect, hold, resume, holds, simulate, demo, version],
         examples: [
             .init("campaign-bridge demo", "Shows the whole bridge at work, without Kafka and without Kore.ai."),
             .init("campaign-bridge check -c bridge.yaml", "Says what is missing before a first run."),
@@ -35,6 +35,10 @@ enum Commands {
             number after a second signal.
             """,
         examples: [.init("campaign-bridge run -c bridge.yaml", "Runs with this configuration.")])
+
+    private static let version = CommandDeclaration(
+        "version", "Says which version this is, and of the Kafka library. Also: --version.",
+        examples: [.init("campaign-bridge version", "Prints one line.")])
 
     private static let check = CommandDeclaration(
         "check", "Checks configuration, broker, topics, rights, credentials and clock.",

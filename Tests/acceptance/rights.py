@@ -51,7 +51,8 @@ class Acls:
         for future in self.admin.create_acls([self.binding(right) for right in rights]).values():
             future.result(30)
         for right in rights:
-            until(lambda wanted=self.filter(right): self.admin.describe_acls(wanted).result(30), "an ACL is not there")
+            wanted = self.filter(right)
+            until(lambda: self.admin.describe_acls(wanted).result(30), "an ACL is not there")  # noqa: B023
 
     def revoke(self, right) -> None:
         for future in self.admin.delete_acls([self.filter(right)]).values():
