@@ -189,8 +189,10 @@ def single(work: Path, servers: str, count: int, latency: int, rekey: str) -> li
                          "isolation.level": "read_committed", "fetch.wait.max.ms": 10})
     try:
         topic = f"{rig.name}-started"
-        consumer.assign([TopicPartition(topic, number, 0)
-                         for number in consumer.list_topics(topic, timeout=20).topics[topic].partitions])
+        # A broker may not know of a topic at once that was made just now.
+        while not (partitions := consumer.list_topics(topic, timeout=20).topics[topic].partitions):
+            time.sleep(0.05)
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         producer = Producer({"bootstrap.servers": servers, "linger.ms": 0})
         bridge = rig.start()
         times = []
