@@ -18,7 +18,9 @@ enum Commands {
                 "log-level", .choice(["trace", "debug", "info", "warning", "error"]),
                 help: "Log lines below this level are not written; instead of the configuration's."),
         ],
-        commands: [run, check, topics, validate, send, deadLetters, inspect, hold, resume, holds, simulate, demo, version],
+        commands: [
+            run, check, topics, validate, send, deadLetters, inspect, hold, resume, holds, simulate, demo, version,
+        ],
         examples: [
             .init("campaign-bridge demo", "Shows the whole bridge at work, without Kafka and without Kore.ai."),
             .init("campaign-bridge check -c bridge.yaml", "Says what is missing before a first run."),
