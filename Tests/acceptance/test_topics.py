@@ -44,6 +44,24 @@ def test_a_ledger_that_cannot_be_read_to_its_end_holds_up_every_call(bridge):
     assert bridge.verdict().problems == {}
 
 
+def test_a_ledger_that_is_made_anew_under_a_running_replica_is_read_again(bridge):
+    bridge.settings = {"ledger": {"progressWarning": "3s"}, "kafka": {"statisticsInterval": "1s"}}
+    bridge.prepare()
+    bridge.send(20)
+    replica = bridge.start_replica("r1")
+    bridge.wait_outcomes()
+    bridge.delete_topic("ledger")
+    bridge.create_topic("ledger", bridge.partitions)
+    until(lambda: replica.log("the ledger ends before what is needed of it"), "it does not notice", 60)
+    first = list(bridge.events)
+    bridge.send(20)
+    until(lambda: len(set(bridge.starts())) == 40, lambda: f"{len(bridge.starts())} starts; {bridge.last_words()}", 120)
+    # What was known in memory of the ledger before stays known.
+    bridge.produce([{"key": event.campaign.encode(), "value": event.value, "headers": STRUCTURED} for event in first])
+    until(lambda: len(replica.log("duplicate suppressed")) == 20, "the repeats are not suppressed", 60)
+    assert len(bridge.starts()) == 40
+
+
 def test_a_source_partition_without_a_ledger_partition_stays_paused(bridge):
     bridge.create_topic("ledger", 2)
     bridge.create_topic("source", 4)
