@@ -18,7 +18,7 @@ struct CheckRecords {
             for partition in (topics[name]?.partitions ?? []).prefix(Self.maximumPartitions) {
                 let place = TopicPartition(name, partition.id)
                 do throws(KafkaError) {
-                    let marks = try await admin.watermarks(place)
+                    let marks = try await admin.watermarks(ofNew: place)
                     let isSource = name == settings.topics.source
                     let from = isSource ? max(marks.low, marks.high - Self.perPartition) : marks.high
                     places.append((place, offset: .at(from)))

@@ -70,6 +70,25 @@ package actor Admin {
         try native().watermarks(partition)
     }
 
+    /// The same of a topic that may have been made just now: waits some seconds for its leader.
+    package nonisolated func watermarks(
+        ofNew partition: TopicPartition
+    ) async throws(KafkaError) -> (low: Int64, high: Int64) {
+        for _ in 0..<25 {
+            do throws(KafkaError) {
+                return try await watermarks(partition)
+            } catch {
+                guard error.code == .notLeader || error.code == .leaderNotAvailable else { throw error }
+                do {
+                    try await Task.sleep(for: .milliseconds(200))
+                } catch {
+                    throw KafkaError(.timedOut, "cancelled while \(partition) had no leader")
+                }
+            }
+        }
+        return try await watermarks(partition)
+    }
+
     /// The offset of the first record of each partition whose time is `time` (milliseconds since 1970) or later; nil:
     /// there is none.
     package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]

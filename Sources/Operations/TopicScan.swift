@@ -92,25 +92,12 @@ package actor TopicScan {
             let places = topic.partitions.map { TopicPartition(name, $0.id) }.sorted { $0.partition < $1.partition }
             let firsts = since == nil ? [:] : try await admin.offsets(of: places, at: since ?? 0)
             for place in places {
-                let marks = try await Self.watermarks(place, admin)
+                let marks = try await admin.watermarks(ofNew: place)
                 let from = since == nil ? marks.low : firsts[place] ?? marks.high
                 ranges.append(ScanRange(place, from: max(from, marks.low), end: marks.high))
             }
         }
         return ranges
-    }
-
-    /// A topic that was made just now may have no leader yet.
-    private static func watermarks(_ place: TopicPartition, _ admin: Admin) async throws -> (low: Int64, high: Int64) {
-        for _ in 0..<25 {
-            do throws(KafkaError) {
-                return try await admin.watermarks(place)
-            } catch {
-                guard error.code == .notLeader || error.code == .leaderNotAvailable else { throw error }
-                try await Task.sleep(for: .milliseconds(200))
-            }
-        }
-        return try await admin.watermarks(place)
     }
 
     /// The next part; nil: every partition has ended.
