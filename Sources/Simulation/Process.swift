@@ -11,7 +11,9 @@ final class Process: CustomStringConvertible {
     var skew: Int64
     private let startedAt: Int64
     var machine: ReplicaMachine
-    var state = State.running
+    var state = State.running {
+        didSet { if state == .dead { (backlog, groupBacklog) = ([], []) } }
+    }
     /// What arrived while it stood still.
     private var backlog: [() -> Void] = []
     private var wakeAt: Int64 = .max

@@ -116,8 +116,12 @@ final class World {
             step()
         }
         if judge.violations.isEmpty { judge.close(self) }
+        // What is to happen and the replicas hold the world: without this no history would ever be freed.
         agenda.clear()
+        for transaction in transactions { transaction.waiters = [] }
         for process in processes { process?.state = .dead }
+        processes = []
+        group = Group()
         return judge.violations
     }
 

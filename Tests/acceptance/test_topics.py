@@ -52,7 +52,8 @@ def test_a_ledger_that_is_made_anew_under_a_running_replica_is_read_again(bridge
     bridge.wait_outcomes()
     bridge.delete_topic("ledger")
     bridge.create_topic("ledger", bridge.partitions)
-    until(lambda: replica.log("the ledger ends before what is needed of it"), "it does not notice", 60)
+    until(lambda: [line for line in replica.log() if "the ledger ends before what is needed" in str(line)],
+          "it does not notice", 60)
     first = list(bridge.events)
     bridge.send(20)
     until(lambda: len(set(bridge.starts())) == 40, lambda: f"{len(bridge.starts())} starts; {bridge.last_words()}", 120)

@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
+from confluent_kafka import KafkaException
 from harness import until
 
 from chaos import people, replays
@@ -175,7 +176,17 @@ def coordinator(world: World) -> int:
     """The node that coordinates the bridge's group now."""
     # The client must live until the answer is there.
     admin = world.admin()
-    return admin.describe_consumer_groups([world.name])[world.name].result(30).coordinator.id
+
+    def found():
+        try:
+            return admin.describe_consumer_groups([world.name])[world.name].result(30).coordinator.id
+        except KafkaException as error:
+            # It may be moving just now.
+            if not error.args[0].retriable():
+                raise
+            return None
+
+    return until(found, "the group has no coordinator", 30, every=0.5)
 
 
 def broker(world: World, step: Step) -> None:
