@@ -157,7 +157,8 @@ def test_a_source_that_is_made_anew_under_its_name_is_read_from_its_beginning(br
     # The library may never read it again; then the process ends with that reason, and a supervisor begins anew.
     until(lambda: bridge.outcomes() >= 15 or replica.process.poll() is not None, bridge.last_words, 60)
     if replica.process.poll() is not None:
-        assert replica.exit() == 6
+        # From librdkafka 2.4 to 2.9 it may end by a fault of the library (#4778).
+        assert replica.exit() in (6, -11)
         bridge.start_replica("r1")
     bridge.wait_outcomes()
     # A repeat of an event of the old incarnation is still a repeat.
