@@ -145,6 +145,9 @@ extension ReplicaMachine {
     private mutating func conflict(_ request: inout Request, _ ref: RequestRef, at now: Moment) {
         if case .failure(let fault) = request.event.content {
             endUnderOwnPlace(&request, ref, fault.reason, fault.message, at: now)
+        } else if isOutsideWindow(request, at: now) {
+            // A replay of its dead letter of before may have been started and be forgotten.
+            endUnderOwnPlace(&request, ref, .expiredOutsideWindow, Self.forgotten, at: now)
         } else {
             endUnderOwnPlace(
                 &request, ref, .identityConflict, "an event of the same identity names another stream or campaign",
@@ -225,13 +228,20 @@ extension ReplicaMachine {
     /// The ledger keeps entries for the window, the maximum age and the margin. So a start that it has forgotten may lie
     /// within the window before this event, where the event is older than the latter two together.
     mutating func expire(_ ref: RequestRef, at now: Moment) {
-        if let time = request(ref)?.event.record.timestamp, time < now.wall - settings.maximumAge - settings.ageMargin {
-            deadLetter(
-                ref, .expiredOutsideWindow,
-                "the event is older than the ledger's window: a start of the same identity may be forgotten")
+        if request(ref).map({ isOutsideWindow($0, at: now) }) == true {
+            deadLetter(ref, .expiredOutsideWindow, Self.forgotten)
         } else {
             deadLetter(ref, .expired, "the event's expiry or its maximum age passed before it could be called")
         }
+    }
+
+    private static let forgotten =
+        "the event is older than the ledger's window: a start of the same identity may be forgotten"
+
+    /// Whether the ledger may have forgotten what became of the record (L8).
+    private func isOutsideWindow(_ request: Request, at now: Moment) -> Bool {
+        guard let time = request.event.record.timestamp else { return false }
+        return time < now.wall - settings.maximumAge - settings.ageMargin
     }
 
     /// The watermark may have moved without a transaction.
