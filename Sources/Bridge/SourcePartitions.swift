@@ -25,7 +25,8 @@ package struct SourcePartitions: Sendable {
         var count: Int?
         while count == nil, !Task.isCancelled {
             do throws(KafkaError) {
-                count = try await admin.topics([topic])[topic]?.partitions.count
+                let found = try await admin.topics([topic])[topic]?.partitions.count ?? 0
+                count = found > 0 ? found : nil
                 if count == nil {
                     failed(
                         "topic \(topic) does not exist, or this user has no right to see it",

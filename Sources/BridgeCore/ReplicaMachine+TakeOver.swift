@@ -26,11 +26,7 @@ extension ReplicaMachine {
             }
             clear(number, isLost: false)
             if isBroken(.answersForgotten) { inHand = inHand.filter { $0.value.report == nil } }
-            begin(number, at: now)
-            partitions[number]?.index = old.index
-            partitions[number]?.isTailing = old.isTailing
-            partitions[number]?.ledgerEnd = old.ledgerEnd
-            partitions[number]?.unsighted = old.unsighted
+            beginAgain(number, knowing: old, at: now)
             handOverIdle(number)
         }
     }
@@ -48,10 +44,23 @@ extension ReplicaMachine {
     package mutating func ledgerBroken(partition number: Int32, needed: Int64, at now: Moment) {
         guard let old = partitions[number], old.ledgerNeeded == needed else { return }
         clear(number, isLost: false)
-        if old.isTailing { steps.append(.stop(partition: number)) }
+        beginAgain(number, knowing: old, rereads: true, at: now)
+        notes.append(.partition(number, .ledgerBroken(needed: needed)))
+    }
+
+    /// Begins with what this process knows of a partition that was its own all the time.
+    ///
+    /// - Parameter rereads: whether the ledger is read from its beginning; else its tail goes on.
+    private mutating func beginAgain(
+        _ number: Int32, knowing old: Partition, rereads: Bool = false, at now: Moment
+    ) {
+        if rereads, old.isTailing { steps.append(.stop(partition: number)) }
         begin(number, at: now)
         partitions[number]?.index = old.index
-        notes.append(.partition(number, .ledgerBroken(needed: needed)))
+        partitions[number]?.unsighted = old.unsighted
+        guard !rereads else { return }
+        partitions[number]?.isTailing = old.isTailing
+        partitions[number]?.ledgerEnd = old.ledgerEnd
     }
 
     mutating func begin(_ number: Int32, at now: Moment) {
@@ -203,10 +212,7 @@ extension ReplicaMachine {
     /// What a take-over failed for is there now: it begins anew.
     package mutating func takeOverAgain(partition number: Int32, epoch: Int, at now: Moment) {
         guard isBlocked(partition: number, epoch: epoch), let old = partitions[number] else { return }
-        begin(number, at: now)
-        partitions[number]?.index = old.index
-        partitions[number]?.isTailing = old.isTailing
-        partitions[number]?.ledgerEnd = old.ledgerEnd
+        beginAgain(number, knowing: old, at: now)
     }
 
     /// Whether that take-over has failed and nothing has come after it.

@@ -118,4 +118,30 @@ struct SightingTests {
         harness.admit(event("a", offset: 0))
         #expect(harness.calls().isEmpty)
     }
+
+    @Test("Nor does a take-over that failed and begins again, nor a ledger that is made anew")
+    func takenOverAgain() throws {
+        for isMadeAnew in [false, true] {
+            let (harness, _) = try withUnseenIntent()
+            harness.ledger[0]?.removeLast()
+            if isMadeAnew {
+                let needed = try #require(harness.machine.snapshot(at: harness.now).partitions[0].ledgerNeeded)
+                harness.machine.ledgerBroken(partition: 0, needed: needed, at: harness.now)
+            } else {
+                harness.admit(event("b", offset: 1, campaign: "cd-2"))
+                harness.end(try #require(harness.begin()), .lost)
+                harness.machine.producerReady(at: harness.now)
+                var epoch = 0
+                harness.takeOver { step in
+                    if case .marks(_, let one) = step { epoch = one }
+                    return epoch > 0
+                }
+                harness.machine.takeOverFailed(partition: 0, epoch: epoch, "there is no ledger")
+                harness.machine.takeOverAgain(partition: 0, epoch: epoch, at: harness.now)
+            }
+            harness.takeOver()
+            harness.admit(event("a", offset: 0))
+            #expect(harness.calls().isEmpty)
+        }
+    }
 }
