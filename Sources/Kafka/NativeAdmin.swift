@@ -136,10 +136,10 @@ struct NativeAdmin {
         }
         defer { rd_kafka_event_destroy(event) }
         var count = 0
-        guard let result = rd_kafka_event_CreateTopics_result(event),
-            let answers = rd_kafka_CreateTopics_result_topics(result, &count)
-        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
-        return Self.failures(answers, count)
+        let answers = rd_kafka_event_CreateTopics_result(event).flatMap {
+            rd_kafka_CreateTopics_result_topics($0, &count)
+        }
+        return try Self.failures(answers, count)
     }
 
     /// Adds partitions, up to the count of each topic. An error for each topic that has not got them.
@@ -159,10 +159,10 @@ struct NativeAdmin {
         }
         defer { rd_kafka_event_destroy(event) }
         var count = 0
-        guard let result = rd_kafka_event_CreatePartitions_result(event),
-            let answers = rd_kafka_CreatePartitions_result_topics(result, &count)
-        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
-        return Self.failures(answers, count)
+        let answers = rd_kafka_event_CreatePartitions_result(event).flatMap {
+            rd_kafka_CreatePartitions_result_topics($0, &count)
+        }
+        return try Self.failures(answers, count)
     }
 
     /// Removes topics. An error for each that was not removed.
@@ -175,15 +175,16 @@ struct NativeAdmin {
         }
         defer { rd_kafka_event_destroy(event) }
         var count = 0
-        guard let result = rd_kafka_event_DeleteTopics_result(event),
-            let answers = rd_kafka_DeleteTopics_result_topics(result, &count)
-        else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
-        return Self.failures(answers, count)
+        let answers = rd_kafka_event_DeleteTopics_result(event).flatMap {
+            rd_kafka_DeleteTopics_result_topics($0, &count)
+        }
+        return try Self.failures(answers, count)
     }
 
     private static func failures(
-        _ answers: UnsafeMutablePointer<OpaquePointer?>, _ count: Int
-    ) -> [String: KafkaError] {
+        _ answers: UnsafeMutablePointer<OpaquePointer?>?, _ count: Int
+    ) throws(KafkaError) -> [String: KafkaError] {
+        guard let answers else { throw KafkaError(.badMessage, "the broker's answer names no topic") }
         var failures: [String: KafkaError] = [:]
         for index in 0..<count {
             guard let answer = answers[index], let error = KafkaError(rd_kafka_topic_result_error(answer)) else {

@@ -25,6 +25,22 @@ package actor Producer {
             forced: ["enable.idempotence": "true", "acks": "all"], observer: observer)
     }
 
+    /// For `WriteProbe`.
+    init(
+        asking settings: ClientSettings, timeout: Duration, observer: @escaping @Sendable (ClientEvent) -> Void
+    ) throws(KafkaError) {
+        thread = NativeThread(name: "kafka-probe")
+        self.timeout = timeout
+        native = try NativeProducer(
+            settings, defaults: ["linger.ms": "0"],
+            forced: [
+                "acks": "2", "enable.idempotence": "false", "retries": "0",
+                // Else a topic that does not exist is hoped for until the record's own time is over.
+                "topic.metadata.propagation.max.ms": "500",
+                "message.timeout.ms": String(timeout.milliseconds),
+            ], observer: observer)
+    }
+
     /// Writes the records and waits for their acknowledgement. One result for each, in their order; nil: written.
     package func send(_ records: [OutgoingRecord]) -> [KafkaError?] {
         guard let producer = native else { return records.map { _ in KafkaError(.destroyed) } }
