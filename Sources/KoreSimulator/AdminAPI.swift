@@ -67,8 +67,10 @@ enum AdminAPI {
             guard let text = request.queryValue("milliseconds"), let value = Int64(text),
                 (0...3_600_000).contains(value)
             else { return .now(.text("milliseconds must be a number from 0 to 3600000\n", status: 400)) }
-            handling.requestDown(.milliseconds(value))
-            return .now(.text("down\n", status: 202))
+            // Going down cuts every connection: this one has its answer first.
+            var response = HTTPResponse.text("down\n", status: 202)
+            response.ended = { _ in handling.requestDown(.milliseconds(value)) }
+            return .now(response)
         }
         router.reply("POST", "/simulator/reset") { _ in
             let now = handling.platformTime

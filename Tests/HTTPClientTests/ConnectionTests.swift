@@ -7,10 +7,10 @@ import Testing
 struct ConnectionTests {
     @Test("Nobody listens: not sent")
     func refused() async throws {
-        let server = RawServer { _ in [] }
-        await server.stop()
-        let result = try await makeClient().perform(post(server.url))
+        let nobody = UnusedPort()
+        let result = try await makeClient().perform(post(nobody.url))
         #expect(result.notSent?.kind == .connectRefused)
+        withExtendedLifetime(nobody) {}
     }
 
     @Test("A name without an address: not sent")

@@ -54,6 +54,35 @@ package final class Gate: Sendable {
     }
 }
 
+/// A loopback port on which nobody listens, and which nobody else is given as long as this object lives.
+package final class UnusedPort: Sendable {
+    package let port: UInt16
+    private let descriptor: Int32
+
+    package init() { (descriptor, port) = boundSocket() }
+
+    deinit { close(descriptor) }
+
+    package var url: String { "http://127.0.0.1:\(port)" }
+}
+
+/// A socket with a loopback port of the system's choice.
+private func boundSocket() -> (descriptor: Int32, port: UInt16) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    precondition(descriptor >= 0, "no descriptor left")
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
+            precondition(bind(descriptor, general, length) == 0)
+            precondition(getsockname(descriptor, general, &length) == 0)
+        }
+    }
+    return (descriptor, UInt16(bigEndian: address.sin_port))
+}
+
 /// A server of raw sockets on a loopback port of the system's choice. It serves one connection after another by
 /// script, on a thread of its own, and keeps what it received.
 package final class RawServer: Sendable {
@@ -72,21 +101,8 @@ package final class RawServer: Sendable {
     /// - Parameter script: what to do on the connection of this number, from 0.
     package init(_ script: @escaping @Sendable (Int) -> [Step]) {
         self.script = script
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        precondition(listener >= 0, "no descriptor left")
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
-                precondition(bind(listener, general, length) == 0)
-                precondition(getsockname(listener, general, &length) == 0)
-            }
-        }
+        (listener, port) = boundSocket()
         precondition(listen(listener, 1024) == 0)
-        port = UInt16(bigEndian: address.sin_port)
         var ends: [Int32] = [0, 0]
         precondition(pipe(&ends) == 0)
         stopPipe = (ends[0], ends[1])
