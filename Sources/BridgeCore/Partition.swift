@@ -36,6 +36,8 @@ struct Partition {
     var position: Int64 = 0
     var committed: Int64 = -1
     var watermarkMovedAt: Int64?
+    /// An aborted transaction may have undone what was told as committed (KAFKA-20734): the offset is written again.
+    var mayBeUndone = false
     /// The lowest unfinished record of each identity, and those that wait behind it (L10).
     var leaders: [KeyHash: Int64] = [:]
     var followers: [KeyHash: [Int64]] = [:]

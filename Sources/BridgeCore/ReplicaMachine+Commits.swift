@@ -22,6 +22,7 @@ extension ReplicaMachine {
             for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {
                 partitions[number]?.committed = offset
                 partitions[number]?.watermarkMovedAt = nil
+                partitions[number]?.mayBeUndone = false
                 moved(number, at: now)
             }
         case .aborted(let culprits, let isStale):
@@ -34,6 +35,10 @@ extension ReplicaMachine {
                 }
             }
             for write in ended.plan.writes.reversed() { aborted(write, at: now) }
+            for (number, partition) in partitions where partition.committed > 0 {
+                partitions[number]?.mayBeUndone = true
+                partitions[number]?.watermarkMovedAt = partition.watermarkMovedAt ?? now.monotonic
+            }
         case .lost where isBroken(.unknownCommitIsAborted):
             isProducerReady = false
             for write in ended.plan.writes.reversed() { aborted(write, at: now) }

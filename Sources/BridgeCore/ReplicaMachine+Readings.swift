@@ -12,6 +12,9 @@ struct ConnectionKnowledge {
     /// A campaign of it, to ask its clock by.
     var campaign: (streamID: String, campaignID: String)?
     var isClockOff = false
+    /// After a clock that was off: readings that began before this show no lease that has ended. While it was off, a call
+    /// may have been accepted that does not show yet.
+    var decidesFrom = Int64.min
     var clockAskedAt: Int64 = .min
     var isAskingClock = false
 }
@@ -171,7 +174,8 @@ extension ReplicaMachine {
             case .reading(let since) = doubt.step
         else { return }
         let connection = settings.connections[account]
-        let afterLease = report.serverTime.map { $0 > attempt.tokenExpiry * 1000 + connection.clockLeeway } ?? false
+        let isAfter = report.serverTime.map { $0 > attempt.tokenExpiry * 1000 + connection.clockLeeway } ?? false
+        let afterLease = isAfter && now.monotonic - report.duration.milliseconds >= knowledge[account].decidesFrom
         let decision = ReadBackDecision.decide(
             before: attempt.before, after: report, afterLease: afterLease || isBroken(.readBackBeforeLease),
             isExclusive: connection.isExclusive, markerWasSeenToMove: knowledge[account].markerMoves,
@@ -202,6 +206,7 @@ extension ReplicaMachine {
         guard isOff != knowledge[account].isClockOff else { return }
         knowledge[account].isClockOff = isOff
         lanes.accounts[account].isClockOff = isOff
+        knowledge[account].decidesFrom = now.monotonic + settings.connections[account].doubtGrace
         knowledge[account].clockAskedAt = now.monotonic
         notes.append(
             isOff

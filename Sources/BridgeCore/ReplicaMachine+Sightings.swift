@@ -44,13 +44,19 @@ extension ReplicaMachine {
 
     /// The tail has shown an entry.
     mutating func sighted(_ hash: KeyHash, _ entry: LedgerEntry, in number: Int32) {
-        guard let known = partitions[number]?.unsighted[hash], known.entry == entry else { return }
+        guard let known = partitions[number]?.unsighted[hash], known.entry == entry || isAnswer(entry, to: known.entry)
+        else { return }
         partitions[number]?.unsighted[hash] = nil
-        switch entry.state {
+        switch known.entry.state {
         case .attempting: mayBegin(known.ref)
         case .started, .deadLettered: forgetHand(hash)
         case .released: break
         }
+    }
+
+    /// Whether an entry is of a later generation than an outcome, which compaction has then removed: it was there.
+    private func isAnswer(_ entry: LedgerEntry, to known: LedgerEntry) -> Bool {
+        known.isTerminal && entry.generation > known.generation
     }
 
     private mutating func mayBegin(_ ref: RequestRef) {

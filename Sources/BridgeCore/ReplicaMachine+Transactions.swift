@@ -40,7 +40,7 @@ extension ReplicaMachine {
                     || now.monotonic - since >= settings.offsetInterval
             else { continue }
             let watermark = partition.watermark(with: plan.id)
-            if watermark > partition.committed {
+            if watermark > partition.committed || partition.mayBeUndone {
                 plan.offsets[number] = watermark
             } else {
                 partitions[number]?.watermarkMovedAt = nil

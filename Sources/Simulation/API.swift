@@ -112,7 +112,7 @@ extension World {
 
     private func act(on order: CallOrder) -> AttemptResult {
         let call = order.call
-        guard apiTime < call.tokenExpiry * 1000 else {
+        guard max(apiTime, tokensDeadAt) < call.tokenExpiry * 1000 else {
             count(.tokenRefused)
             story("the API refuses \(judge.name(call.identityLabel)): its token has expired")
             return .refused(Refusal(kind: .credentials, status: 401, message: "expired"))

@@ -105,10 +105,19 @@ extension Judge {
         case .started, .deadLetter:
             if case .started? = finding { violation("L9", "\(text) is called although it was found to be started") }
         }
-        if !answer.isProper && !(hasForgotten && finding != nil) {
+        if !answer.isProper && !(hasForgotten && finding != nil) && !goesOn(record) {
             violation("L9", "\(text) answers no dead letter and was taken up")
         }
         if answer.needsFinding && finding == nil { violation("L9", "\(text) was taken up without a finding") }
+    }
+
+    /// Whether a replay may have gone on with what a proper one of its generation had begun, whose record is gone.
+    private func goesOn(_ record: Written) -> Bool {
+        guard setup.retentions > 0 || hasForgotten else { return false }
+        return written[Int(record.event.record.partition)].contains { other in
+            other.identity == record.identity && other.answer?.isProper == true
+                && other.event.replay?.generation == record.event.replay?.generation
+        }
     }
 
     /// Whether a replay may have been refused.

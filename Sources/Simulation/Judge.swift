@@ -52,6 +52,8 @@ struct Judge {
     private var troubled: Set<String> = []
     private var calls: Set<IntentKey> = []
     private(set) var written: [[Written]]
+    /// The API's time when a campaign was last read for an identity.
+    var lastReading: [String: Int64] = [:]
     /// When each campaign was started.
     var campaignStarts: [UInt64: [Int64]] = [:]
     /// When each account was called, where its budget is small.

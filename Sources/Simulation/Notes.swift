@@ -49,7 +49,7 @@ extension Process {
             if evidence == .operator { world.count(.ruleL9ByFinding) }
             let place = [Int64(event.partition), event.offset]
             if evidence != .operator, case .success(let content)? = world.judge.record(at: place)?.event.content {
-                published[content.scope] = world.now
+                published[content.scope] = world.judge.started[event.requestID]?.last?.at
             }
             world.story("\(self) has published \(name(event)) as started, \(answer.instanceID ?? "-")")
         case .deadLetter(let reason, _, _):

@@ -53,7 +53,7 @@ final class Process: CustomStringConvertible {
     /// When a transaction was lost last, and calls begun before it (for coverage of L5).
     var lostAt: Int64 = -1
     var lostIntents: Set<Attempt> = []
-    /// When this process has published a campaign as started.
+    /// When the campaigns were started that this process has published.
     var published: [UInt64: Int64] = [:]
 
     struct HeldRevoke {

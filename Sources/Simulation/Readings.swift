@@ -43,7 +43,11 @@ extension World {
 
     func setAPIClock() {
         guard clockFault == 0 else { return }
+        let before = apiTime
         clockFault = chance(300) ? 20_000 : -20_000
+        // A token that this platform has refused as expired stays refused: a clock that makes it good again would be more
+        // than any wait can answer.
+        if clockFault < 0 { tokensDeadAt = max(tokensDeadAt, before) }
         story("the API's clock is \(clockFault) ms off")
         after(between(5000, 30_000)) { self.clockFault = 0 }
     }
@@ -55,6 +59,7 @@ extension Process {
         world.count(.campaignRead)
         world.after(world.between(5, 400)) { [self] in
             var result = StatusReport.Result.seen(world.view(order.read.streamID, order.read.campaignID).state)
+            world.judge.read(order.read.identityLabel, apiTime: world.apiTime)
             var isThrottled = false
             var serverTime: Int64? = world.apiTime / 1000 * 1000
             if world.apiTrouble == .unreachable || world.trouble(world.setup.callFaults / 3) {
@@ -79,7 +84,7 @@ extension Process {
         }
     }
 
-    /// A campaign that this process has just published as started is not to be called again at once.
+    /// A campaign that was started, and that this process has published, is not to be called again at once.
     func checkCoolDown(_ place: [Int64]) {
         guard world.setup.coolDown > 0, let event = world.judge.record(at: place)?.event,
             case .success(let content) = event.content, let last = published[content.scope],
@@ -91,9 +96,12 @@ extension Process {
 }
 
 extension Judge {
+    /// A campaign is read for an event, at this time of the API.
+    mutating func read(_ identity: String, apiTime: Int64) { lastReading[identity] = apiTime }
+
     /// The bridge has decided by what it read that an attempt has started nothing.
-    mutating func released(_ identity: String, _ generation: Int32, apiTime: Int64) {
-        if let attempt = lastAttempt[identity], apiTime < attempt.tokenExpiry * 1000 {
+    mutating func released(_ identity: String, _ generation: Int32) {
+        if let attempt = lastAttempt[identity], lastReading[identity] ?? .min < attempt.tokenExpiry * 1000 {
             violation("L7", "\(name(identity)) is decided by a reading, and the API's clock still takes its token")
         }
         if (started[identity] ?? []).contains(where: { $0.generation == generation }) {

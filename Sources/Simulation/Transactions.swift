@@ -113,7 +113,7 @@ extension World {
             if case .attempting = write.entry.state, write.entry.generation > 0 { count(.ruleL9TakenUp) }
             judge.wrote(write, transaction: transaction.id, owner: owner)
             if case .released(_, .readBack) = write.entry.state {
-                judge.released(KeyHash(write.key, key: .fixed).hex, write.entry.generation, apiTime: apiTime)
+                judge.released(KeyHash(write.key, key: .fixed).hex, write.entry.generation)
             }
             if case .released(let number, .notSent) = write.entry.state,
                 !judge.wasCalled(write.key, number: number, owner: owner)

@@ -31,6 +31,8 @@ final class World {
     var requestsUnderWay = 0
     var campaigns: [String: CampaignView] = [:]
     var clockFault: Int64 = 0
+    /// Tokens that expire up to here, by the API's clock, are refused for good.
+    var tokensDeadAt = Int64.min
     var instances = 0
     // The operators.
     var operatorsReadTo: Int64 = 0

@@ -56,6 +56,21 @@ struct ReadingTests {
         #expect(entry.state == .attempting(call.attempt))
     }
 
+    @Test("A reading that shows a clock right again decides nothing; one after the grace does")
+    func clockWasOff() throws {
+        let harness = Self.owning()
+        let order = try Self.doubt(harness, event("e", offset: 0), Self.ready)
+        harness.read(order, Self.seen(Self.running, at: harness.now.wall - 60_000))
+        for isAfter in [false, true] {
+            harness.wait(10_100)
+            _ = harness.calls()
+            let again = try #require(harness.reads().first { $0.read.identityLabel != "clock" })
+            harness.read(again, Self.seen(Self.running, at: harness.now.wall))
+            harness.commitAll()
+            #expect(harness.results.map(\.summary) == (isAfter ? ["started - read-back"] : []))
+        }
+    }
+
     @Test("A marker that moved, Active, on an exclusive connection: started, by read-back")
     func started() throws {
         let harness = Self.owning()

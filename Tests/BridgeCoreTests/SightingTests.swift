@@ -69,6 +69,43 @@ struct SightingTests {
         #expect(harness.commit() == nil, "the ledger has shown it")
     }
 
+    @Test("An outcome that compaction has removed for its replay's is not written again")
+    func answeredOutcome() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
+        let plan = try #require(harness.begin())
+        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
+            Issue.record("no dead letter")
+            return
+        }
+        harness.end(plan, .committed, isSighted: false)
+        harness.admit(replay("a", offset: 1, nonce: nonce))
+        let second = try #require(harness.begin())
+        harness.store(second)
+        harness.end(second, .lost)
+        harness.machine.producerReady(at: harness.now)
+        harness.ledger[0]?.remove(at: 1)
+        harness.takeOver()
+        harness.admit(event("a", offset: 0), replay("a", offset: 1, nonce: nonce))
+        drop(0, of: harness)
+        harness.commitAll()
+        #expect(harness.results.map(\.generation) == [0], "its dead letter once")
+    }
+
+    @Test("After an aborted transaction an offset that was committed before is written again")
+    func offsetsAgain() throws {
+        let harness = Harness.owning([0, 1])
+        harness.admit(event("a", offset: 0, partition: 1, campaign: ""))
+        harness.commit()
+        #expect(harness.groupOffsets[1] == 1)
+        harness.admit(event("b", offset: 0))
+        harness.end(try #require(harness.begin()), .aborted(culprits: [], groupIsStale: false))
+        harness.groupOffsets[1] = nil
+        harness.commit()
+        #expect(harness.groupOffsets[1] == 1)
+        #expect(harness.commit()?.offsets[1] == nil)
+    }
+
     @Test("Where its partition is taken over anew, an outcome that was lost is known by its answer")
     func lostOutcomeOfRestart() throws {
         let harness = Harness.owning()
