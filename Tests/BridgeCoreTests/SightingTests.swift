@@ -72,7 +72,8 @@ struct SightingTests {
     @Test("An outcome that compaction has removed for its replay's is not written again")
     func answeredOutcome() throws {
         let harness = Harness.owning()
-        harness.answer(try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
+        let call = try #require(harness.call(event("a", offset: 0)))
+        harness.answer(call, .rejected(Rejection(status: 404, message: "no")))
         let plan = try #require(harness.begin())
         guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
             Issue.record("no dead letter")
