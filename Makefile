@@ -24,9 +24,9 @@ bench: build ## one table of throughput, CPU time and memory, measured on a real
 simulation: ## seeded histories of the core; HISTORIES=20000 SEED=1 TRACE=1; FAULTS=1 breaks each rule and looks whether it is noticed
 	@HISTORIES="$(HISTORIES)" SEED="$(SEED)" TRACE="$(TRACE)" FAULTS="$(FAULTS)" scripts/simulation
 
-chaos: build ## kills, stops and outages on a real broker, and the verdict; MINUTES=10 SEED=1 REPLICAS=3 NODES=3 REKEY=1
-	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" REKEY="$(REKEY)" WITHOUT="$(WITHOUT)" \
-	  scripts/chaos
+chaos: build ## kills, stops and outages on a real broker, and the verdict; MINUTES=10 SEED=1 REPLICAS=3 NODES=3 KILLS=1 REKEY=1
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" REPLICAS="$(REPLICAS)" NODES="$(NODES)" GAP="$(GAP)" KILLS="$(KILLS)" \
+	  REKEY="$(REKEY)" WITHOUT="$(WITHOUT)" scripts/chaos
 
 chaos-bites: ## the same with a bridge that is broken on purpose: the judge must find it; FAULTS="unknownIsTriedAgain"
 	@FAULTS="$(FAULTS)" MINUTES="$(MINUTES)" SEED="$(SEED)" scripts/chaos-bites

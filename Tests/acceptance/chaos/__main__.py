@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=3, choices=(1, 2, 3), help="brokers (3)")
     parser.add_argument("--rate", type=float, default=25, help="events a second (25)")
     parser.add_argument("--gap", type=float, default=3, help="seconds from one trouble to the next, about (3)")
+    parser.add_argument("--kills", type=int, default=1, help="how many times as often SIGKILL comes as usual (1)")
     parser.add_argument("--rekey", action="store_true", help="with intake, and producers that use no keys")
     parser.add_argument("--without", default="", help=f"kinds that are left out, by comma; of {', '.join(KINDS)}")
     parser.add_argument("--fault", default="", help="a deliberate fault, for a binary that has them")
@@ -32,7 +33,7 @@ def main() -> int:
     if unknown := without - set(KINDS):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     options = Options(chosen.seed, chosen.minutes * 60, chosen.replicas, chosen.nodes, chosen.rate, chosen.gap,
-                      chosen.rekey, without, chosen.fault)
+                      chosen.rekey, without, chosen.fault, chosen.kills)
     # Told to end, it ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix=f"campaign-bridge-chaos-{chosen.seed}-"))

@@ -33,6 +33,8 @@ class Scene:
     without: frozenset = frozenset()
     # Seconds between two troubles, in the middle.
     gap: float = 3.0
+    # How many times as often SIGKILL is dealt as it stands in the deck.
+    kills: int = 1
 
 
 # How often each kind stands in the deck; what it touches; seconds until it is undone, at least and at most.
@@ -71,7 +73,8 @@ MOST_GROWTHS = 3
 def plan(seed: int, seconds: float, scene: Scene) -> list[Step]:
     """Steps in the order of their times; all are undone before the end."""
     chance = random.Random(seed)
-    kinds = [kind for kind, (count, target, *_) in KINDS.items() for _ in range(count)
+    kinds = [kind for kind, (count, target, *_) in KINDS.items()
+             for _ in range(count * (scene.kills if "kill" in kind else 1))
              if kind not in scene.without and (target != "network" or scene.has_network)]
     faults, deck, growths = [], [], 0
     free: dict = {}

@@ -35,6 +35,8 @@ class Options:
     without: frozenset = frozenset()
     # A deliberate fault of a binary that was built with them.
     fault: str = ""
+    # How many times as often SIGKILL comes as usual.
+    kills: int = 1
 
 
 @dataclass
@@ -79,7 +81,7 @@ def run(binary: Path, folder: Path, options: Options, progress: Progress | None 
     proxy = toxiproxy()
     skipped = "" if proxy else "no toxiproxy-server (TOXIPROXY): network faults are left out"
     world = World(binary, folder, options)
-    scene = Scene(world.names, options.nodes, proxy is not None, options.without, options.gap)
+    scene = Scene(world.names, options.nodes, proxy is not None, options.without, options.gap, options.kills)
     steps = plan(options.seed, options.seconds, scene)
     try:
         world.up(proxy)
@@ -206,6 +208,9 @@ def table(report: Report, options: Options) -> str:
 def command(options: Options) -> str:
     words = ["make chaos", f"MINUTES={options.seconds / 60:g}", f"SEED={options.seed}", f"REPLICAS={options.replicas}",
              f"NODES={options.nodes}"]
+    for name, value in (("GAP", options.gap), ("KILLS", options.kills)):
+        if value != getattr(Options, name.lower()):
+            words.append(f"{name}={value:g}")
     if options.rekey:
         words.append("REKEY=1")
     if options.without:
