@@ -154,7 +154,8 @@ def test_sigterm_drains_and_leaves_nothing_open(bridge):
     assert first.exit(60) == 0
     calls = len(bridge.decisions())
     entries = bridge.last_entries()
-    assert {entry["k"] for entry in entries.values()} <= {"started", "released", "settled"}
+    # An answer whose outcome the ledger has not shown yet is left there a second time, as a late answer.
+    assert {entry["k"] for entry in entries.values()} <= {"started", "released", "settled", "late"}
     assert calls < 600
     assert not [line for line in first.log("outcome in doubt: it waits for the token's expiry")]
     bridge.start_replica("r2")
