@@ -98,7 +98,10 @@ extension Judge {
         let finding = record.event.replay?.finding
         let text = text(record)
         switch result.outcome {
-        case .deadLetter(.replayRefused, _, _), .deadLetter(.identityConflict, _, _): return
+        // An old one that answers nothing is not taken up either; its own dead letter needs a finding.
+        case .deadLetter(.replayRefused, _, _), .deadLetter(.identityConflict, _, _),
+            .deadLetter(.expiredOutsideWindow, _, _):
+            return
         case .started(_, evidence: .operator):
             if case .started? = finding { break }
             violation("L9", "\(text) is told as started by an operator who did not say so")
