@@ -274,7 +274,7 @@ package actor Engine {
                 commandSink.yield(.step(step))
             }
         }
-        for mark in machine.doubtMarks() {
+        for mark in machine.doubtMarks(at: now) {
             commandSink.yield(.doubtMark(partition: mark.partition, epoch: mark.epoch))
         }
         for late in machine.lateWrites() {

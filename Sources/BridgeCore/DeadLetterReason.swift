@@ -34,6 +34,8 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     package var isSafeToReplay: Bool {
         switch self {
         case .outcomeUnknown, .expiredOutsideWindow, .replayRefused: false
+        // Of unknown age: the ledger may have forgotten a start of the same identity.
+        case .unusableTime: false
         default: true
         }
     }

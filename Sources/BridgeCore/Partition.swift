@@ -43,6 +43,9 @@ struct Partition {
     var followers: [KeyHash: [Int64]] = [:]
     /// Offsets of requests whose doubt is past its lease.
     var deciding: Set<Int64> = []
+    /// When the ledger's end was asked for, while there is no answer: one question at a time, so that an answer is never
+    /// taken for a later one's.
+    var markAskedAt: Int64?
     /// Since when a doubt waits for the ledger's tail, or has waited.
     var tailingSince: Int64?
     /// Committed writes that the ledger's tail has not shown, by the hash of their key.

@@ -145,6 +145,8 @@ extension ReplicaMachine {
     private mutating func conflict(_ request: inout Request, _ ref: RequestRef, at now: Moment) {
         if case .failure(let fault) = request.event.content {
             endUnderOwnPlace(&request, ref, fault.reason, fault.message, at: now)
+        } else if request.expiry == .min {
+            endUnderOwnPlace(&request, ref, .unusableTime, Self.ageless, at: now)
         } else if isOutsideWindow(request, at: now) {
             // A replay of its dead letter of before may have been started and be forgotten.
             endUnderOwnPlace(&request, ref, .expiredOutsideWindow, Self.forgotten, at: now)
@@ -199,7 +201,7 @@ extension ReplicaMachine {
         case .success(let value): content = value
         }
         guard request.expiry != .min else {
-            deadLetter(ref, .unusableTime, "the record's time stamp is missing, before 2000 or far in the future")
+            deadLetter(ref, .unusableTime, Self.ageless)
             return
         }
         // First: what may be replayed without a question must not be older than the ledger remembers.
@@ -234,6 +236,10 @@ extension ReplicaMachine {
             deadLetter(ref, .expired, "the event's expiry or its maximum age passed before it could be called")
         }
     }
+
+    private static let ageless =
+        "the record's time stamp is missing, before 2000 or far in the future, so its age is not known: a start of the"
+        + " same identity may be forgotten"
 
     private static let forgotten =
         "the event is older than the ledger's window: a start of the same identity may be forgotten"

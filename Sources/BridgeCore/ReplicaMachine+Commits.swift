@@ -52,6 +52,7 @@ extension ReplicaMachine {
                 // A partition that was taken over since has read the ledger for itself, and further than this.
                 guard partitions[write.partition]?.epoch == write.ref.epoch else { continue }
                 partitions[write.partition]?.index.apply(write.hash, write.entry, key: write.key)
+                if let at = write.entry.at { started(write.entry.scope, at: at) }
             }
             restart(at: now)
         }

@@ -35,10 +35,10 @@ extension ReplicaMachine {
     }
 
     /// Ledger partitions whose end must be asked for now, as a read_uncommitted client sees it.
-    package mutating func doubtMarks() -> [(partition: Int32, epoch: Int)] {
+    package mutating func doubtMarks(at now: Moment) -> [(partition: Int32, epoch: Int)] {
         var asked: [(partition: Int32, epoch: Int)] = []
         for number in numbers {
-            guard let partition = partitions[number], partition.isOwned else { continue }
+            guard let partition = partitions[number], partition.isOwned, partition.markAskedAt == nil else { continue }
             var isWanted = partition.sighting == .wanted
             if isWanted { partitions[number]?.sighting = .asked }
             for offset in partition.deciding {
@@ -49,21 +49,26 @@ extension ReplicaMachine {
                 partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
                 isWanted = true
             }
-            if isWanted { asked.append((number, partition.epoch)) }
+            guard isWanted else { continue }
+            partitions[number]?.markAskedAt = now.monotonic
+            asked.append((number, partition.epoch))
         }
         return asked
     }
 
     /// The ledger's end that was asked for; nil: it could not be had, and is asked for again.
     package mutating func doubtMark(partition number: Int32, epoch: Int, high: Int64?, at now: Moment) {
-        guard let partition = partitions[number], partition.epoch == epoch else { return }
+        guard let partition = partitions[number], partition.epoch == epoch, let since = partition.markAskedAt else {
+            return
+        }
+        partitions[number]?.markAskedAt = nil
         for offset in partition.deciding {
             guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .asked else { continue }
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking
             partitions[number]?.requests[offset]?.phase = .inDoubt(doubt)
         }
         if partition.sighting == .asked {
-            partitions[number]?.sighting = high.map { .tailing(mark: $0, since: now.monotonic) } ?? .wanted
+            partitions[number]?.sighting = high.map { .tailing(mark: $0, since: since) } ?? .wanted
         }
         if high != nil, partition.tailingSince == nil { partitions[number]?.tailingSince = now.monotonic }
         decideDoubts(partition: number, at: now)

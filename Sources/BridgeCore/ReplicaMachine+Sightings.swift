@@ -103,7 +103,7 @@ extension ReplicaMachine {
             case .tailing(let mark, let since) = partition.sighting, partition.ledgerEnd >= mark
         else { return }
         partitions[number]?.sighting = .idle
-        for (hash, known) in partition.unsighted.inOrder where known.at <= since {
+        for (hash, known) in partition.unsighted.inOrder where known.at < since {
             partitions[number]?.unsighted[hash] = nil
             undone(hash, known, in: number, partition.epoch)
         }

@@ -139,6 +139,7 @@ extension Judge {
         if case .failure(let fault) = record.event.content {
             if reason != fault.reason { violation("P2", "\(text(record)) ended as \(reason), not \(fault.reason)") }
         } else if reason != .identityConflict,
+            reason != .unusableTime || (record.event.record.timestamp ?? -1) >= 0,
             reason != .expiredOutsideWindow || world.now + Setup.maximumSkew < record.expiry
         {
             // One that is older than the window cannot be told from one whose replay is forgotten.

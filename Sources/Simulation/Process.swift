@@ -187,7 +187,7 @@ final class Process: CustomStringConvertible {
             receive(after: world.between(0, 2)) { self.finishRevoke(number) }
         }
         for step in machine.takeOverSteps() { carryOut(step) }
-        for mark in machine.doubtMarks() { askMark(mark.partition, mark.epoch) }
+        for mark in machine.doubtMarks(at: moment) { askMark(mark.partition, mark.epoch) }
         for late in machine.lateWrites() {
             latesUnderWay += 1
             world.count(.ruleL3Written)

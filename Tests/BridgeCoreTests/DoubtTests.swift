@@ -27,6 +27,30 @@ struct DoubtTests {
         #expect(Self.asks(harness))
     }
 
+    @Test("An end of the ledger that was asked for before a lease had ended does not decide it")
+    func olderQuestion() throws {
+        let harness = Harness.owning(connections: [Self.connection])
+        for number in [0, 1] {
+            let call = try #require(
+                harness.call(event("e\(number)", offset: Int64(number), campaign: "cd-\(number)")))
+            harness.answer(call, timeout)
+            harness.wait(1000)
+        }
+        var questions: [Int] = []
+        while questions.isEmpty {
+            harness.wait(500)
+            _ = harness.calls()
+            questions = harness.doubtMarks().map(\.epoch)
+        }
+        harness.wait(5000)
+        _ = harness.calls()
+        #expect(harness.doubtMarks().isEmpty, "one question at a time")
+        harness.machine.doubtMark(partition: 0, epoch: questions[0], high: 0, at: harness.now)
+        harness.commit()
+        #expect(harness.results.count == 1)
+        #expect(harness.doubtMarks().count == 1)
+    }
+
     @Test("A clock that is set forward does not shorten the wait")
     func wallForward() throws {
         let harness = Harness.owning(connections: [Self.connection])
@@ -100,7 +124,7 @@ struct DoubtTests {
         #expect(!reason.isSafeToReplay && message.contains("timeout"))
         #expect(
             DeadLetterReason.allCases.filter { !$0.isSafeToReplay }
-                == [.replayRefused, .expiredOutsideWindow, .outcomeUnknown])
+                == [.unusableTime, .replayRefused, .expiredOutsideWindow, .outcomeUnknown])
         #expect(harness.machine.inHand.isEmpty)
         harness.wait(100_000)
         #expect(harness.calls().isEmpty && harness.commit() == nil && harness.doubtMarks().isEmpty)

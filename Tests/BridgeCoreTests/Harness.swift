@@ -125,7 +125,7 @@ final class Harness {
     // The machine cannot be copied, and the test macros copy what is called on.
 
     func mayStillCommit(_ id: Int) -> Bool { machine.mayStillCommit(id) }
-    func doubtMarks() -> [(partition: Int32, epoch: Int)] { machine.doubtMarks() }
+    func doubtMarks() -> [(partition: Int32, epoch: Int)] { machine.doubtMarks(at: now) }
     func finishedRevokes() -> [Int] { machine.finishedRevokes(at: now) }
     func flow() -> FlowChange { machine.flow() }
     func wake() -> Int64 { machine.wake(at: now) }

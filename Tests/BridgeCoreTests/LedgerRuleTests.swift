@@ -288,7 +288,7 @@ extension Harness {
     func decide(_ partition: Int32) {
         wait(100_000)
         _ = calls()
-        for asked in machine.doubtMarks() {
+        for asked in machine.doubtMarks(at: now) {
             machine.doubtMark(
                 partition: asked.partition, epoch: asked.epoch, high: marks(of: asked.partition).ledgerHigh, at: now)
         }

@@ -56,6 +56,37 @@ struct SightingTests {
         #expect(harness.calls().count == 1)
     }
 
+    @Test("What was committed after the ledger's end was asked for is not taken for lost")
+    func committedAfterTheQuestion() throws {
+        let (harness, _) = try withUnseenIntent()
+        harness.wait(6000)
+        harness.commit()
+        let mark = try #require(harness.doubtMarks().first)
+        harness.admit(event("b", offset: 1, campaign: "cd-2"))
+        harness.end(try #require(harness.begin()), .committed, isSighted: false)
+        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 1, at: harness.now)
+        harness.ledger[0]?.removeFirst()
+        harness.machine.ledgerEnd(partition: 0, offset: 1, at: harness.now)
+        #expect(harness.commit()?.kinds == ["released 1 not-sent"])
+        harness.tail(0)
+        #expect(harness.calls().map(\.call.campaignID) == ["cd-2"])
+    }
+
+    @Test("The start of a lost commit that the tail has shown is a start of its campaign")
+    func startOfLostCommit() throws {
+        let harness = Harness.owning { $0.campaignCoolDown = 60_000 }
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        let plan = try #require(harness.begin())
+        harness.store(plan)
+        harness.tail(0)
+        harness.end(plan, .lost)
+        harness.machine.producerReady(at: harness.now)
+        harness.takeOver()
+        harness.admit(event("b", offset: 1))
+        #expect(harness.commit()?.kinds == nil)
+        #expect(harness.commit()?.kinds == ["dead cool-down"])
+    }
+
     @Test("An outcome that the broker has lost is written again; nothing is called for it")
     func lostOutcome() throws {
         let harness = Harness.owning()
