@@ -79,7 +79,7 @@ extension ReplicaMachine {
             forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
-            partitions[ref.partition]?.requests[ref.offset]?.isRead = false
+            partitions[ref.partition]?.requests[ref.offset]?.readAt = nil
             partitions[ref.partition]?.requests[ref.offset]?.before = nil
             notes.append(.released(note(request), cause, delay: delay))
             if delay > 0 {

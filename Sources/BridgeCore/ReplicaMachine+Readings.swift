@@ -40,9 +40,28 @@ extension ReplicaMachine {
         return readOrders
     }
 
+    /// How long what was read of a campaign may stand before an attempt.
+    private static let readingAge: Int64 = 60_000
+
+    /// Whether the campaign's state was read not long ago, and after every attempt for it.
+    func isFreshlyRead(_ request: Request, at now: Moment) -> Bool {
+        guard let readAt = request.readAt, now.monotonic - readAt < Self.readingAge else { return false }
+        return lastAttempts[request.scope].map { $0 < readAt } ?? true
+    }
+
+    /// What was read of a campaign before this attempt for it says nothing of the next one.
+    mutating func attempted(_ scope: UInt64, account: Int, at now: Moment) {
+        guard settings.connections[account].readsBack else { return }
+        if lastAttempts.count > 10_000 {
+            lastAttempts = lastAttempts.filter { now.monotonic - $0.value < Self.readingAge }
+        }
+        lastAttempts[scope] = now.monotonic
+    }
+
     mutating func readBefore(_ ref: RequestRef, _ request: Request, account: Int, at now: Moment) {
         guard case .success(let content) = request.event.content else { return }
         lanes.hold(request.entryHash, scope: request.scope)
+        partitions[ref.partition]?.requests[ref.offset]?.before = nil
         setPhase(ref, .reading)
         order(
             .before(ref), account, content.streamID, content.campaignID, request.event.identity.requestID,
@@ -161,7 +180,7 @@ extension ReplicaMachine {
             partitions[ref.partition]?.requests[ref.offset]?.before = state
         }
         // Without an answer the attempt is made all the same: a doubt of it is then for a person.
-        partitions[ref.partition]?.requests[ref.offset]?.isRead = !waits
+        partitions[ref.partition]?.requests[ref.offset]?.readAt = waits ? nil : now.monotonic
         setPhase(ref, .waiting)
         lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
         lanes.release(request.entryHash, scope: request.scope)

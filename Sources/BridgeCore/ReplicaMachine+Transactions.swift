@@ -130,7 +130,7 @@ extension ReplicaMachine {
                     ref, .coolDown, "the campaign was started by another event less than the cool-down ago")
                 continue
             }
-            if settings.connections[next.account].readsBack && !request.isRead {
+            if settings.connections[next.account].readsBack && !isFreshlyRead(request, at: now) {
                 readBefore(ref, request, account: next.account, at: now)
                 continue
             }
@@ -141,6 +141,7 @@ extension ReplicaMachine {
                 before: request.before)
             intentCount += 1
             lanes.hold(request.entryHash, scope: request.scope)
+            attempted(request.scope, account: next.account, at: now)
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
             partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id
             uncalled[request.entryHash] = Uncalled(

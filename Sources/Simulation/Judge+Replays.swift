@@ -108,17 +108,20 @@ extension Judge {
         case .started, .deadLetter:
             if case .started? = finding { violation("L9", "\(text) is called although it was found to be started") }
         }
-        if !answer.isProper && !(hasForgotten && finding != nil) && !goesOn(record) {
+        guard !goesOn(record) else { return }
+        if !answer.isProper && !(hasForgotten && finding != nil) {
             violation("L9", "\(text) answers no dead letter and was taken up")
         }
         if answer.needsFinding && finding == nil { violation("L9", "\(text) was taken up without a finding") }
     }
 
-    /// Whether a replay may have gone on with what a proper one of its generation had begun, whose record is gone.
+    /// Whether a replay may have gone on with what a proper one of its generation had begun: that one's record is gone, or
+    /// this one's own end is forgotten and it is met first.
     private func goesOn(_ record: Written) -> Bool {
         guard setup.retentions > 0 || hasForgotten else { return false }
         return written[Int(record.event.record.partition)].contains { other in
-            other.identity == record.identity && other.answer?.isProper == true
+            other.identity == record.identity && other.answer?.isProper == true && place(other) != place(record)
+                && (other.answer?.needsFinding == false || other.event.replay?.finding != nil)
                 && other.event.replay?.generation == record.event.replay?.generation
         }
     }

@@ -56,6 +56,32 @@ struct ReadingTests {
         #expect(entry.state == .attempting(call.attempt))
     }
 
+    @Test("What was read before another attempt for the campaign is read again", arguments: [true, false])
+    func staleReading(isOvertaken: Bool) throws {
+        let harness = Self.owning()
+        harness.answer(try Self.call(harness, event("a", offset: 0), Self.ready), .notSent(cause: "connect"))
+        harness.commit()
+        harness.wait(10)
+        harness.admit(event("b", offset: 1))
+        #expect(harness.commit() == nil)
+        harness.read(try #require(harness.reads().first), Self.seen(Self.ready))
+        guard isOvertaken else {
+            #expect(harness.commit()?.kinds == ["attempting 1"], "nothing came between")
+            return
+        }
+        // The next attempt of "a" is due, and goes first.
+        harness.wait(5000)
+        _ = harness.calls()
+        #expect(harness.commit() == nil)
+        harness.read(try #require(harness.reads().first), Self.seen(Self.ready))
+        #expect(harness.commit()?.kinds == ["attempting 2"])
+        harness.answer(try #require(harness.calls().first), active)
+        #expect(harness.reads().count == 1, "how a start shows")
+        #expect(harness.commit()?.kinds == ["started in-1"])
+        #expect(harness.commit() == nil)
+        #expect(harness.reads().count == 1, "what was read of the campaign for b is old")
+    }
+
     @Test("A reading that shows a clock right again decides nothing; one after the grace does")
     func clockWasOff() throws {
         let harness = Self.owning()
