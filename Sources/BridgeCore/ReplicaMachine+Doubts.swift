@@ -14,7 +14,9 @@ extension ReplicaMachine {
         var doubt = Doubt(
             attempt: attempt, cause: cause, untilWall: expiry + grace,
             untilMonotonic: seen.monotonic + min(remaining, lifetime) + grace)
-        if isBroken(.leaseIsNotWaitedFor) { (doubt.untilWall, doubt.untilMonotonic) = (seen.wall, seen.monotonic) }
+        if isBroken(.leaseIsNotWaitedFor) || (isBroken(.readBackBeforeLease) && canReadBack(ref, doubt)) {
+            (doubt.untilWall, doubt.untilMonotonic) = (seen.wall, seen.monotonic)
+        }
         lanes.hold(request.entryHash, scope: request.scope)
         setPhase(ref, .inDoubt(doubt))
         timers.add(ref, at: doubt.untilMonotonic)

@@ -1,4 +1,5 @@
 internal import BridgeCore
+internal import Synchronization
 
 /// What one history came to.
 package struct HistoryReport: Sendable {
@@ -48,14 +49,25 @@ package enum Simulation {
         #endif
     }
 
-    /// Runs histories from `first` on with the fault switched on, until one breaks a promise.
-    /// - Returns: that history, nil where none of `count` did, and how many were run.
-    package static func find(fault: String, first: UInt64, count: Int) -> (report: HistoryReport?, histories: Int) {
-        for index in 0..<count {
-            let report = run(seed: first &+ UInt64(index), fault: fault)
-            if !report.violations.isEmpty { return (report, index + 1) }
+    /// Runs histories from `first` on with the fault switched on, in `lanes` tasks at a time, until one breaks a promise.
+    /// - Returns: the first such history, nil where none of `count` did, and its number from 1.
+    package static func find(
+        fault: String, first: UInt64, count: Int, lanes: Int
+    ) async -> (report: HistoryReport?, histories: Int) {
+        let found = Earliest(last: count - 1)
+        await withDiscardingTaskGroup { group in
+            for lane in 0..<lanes {
+                group.addTask {
+                    for index in stride(from: lane, to: count, by: lanes) {
+                        if index > found.index { return }
+                        let report = run(seed: first &+ UInt64(index), fault: fault)
+                        guard !report.violations.isEmpty else { continue }
+                        found.offer(index, report)
+                    }
+                }
+            }
         }
-        return (nil, count)
+        return (found.report, found.index + 1)
     }
 
     /// Runs `count` histories from `first` on, in `lanes` tasks at a time.
@@ -84,5 +96,20 @@ package enum Simulation {
             all.reports = Array(all.reports.prefix(keep))
             return all
         }
+    }
+}
+
+/// The earliest of the histories that lanes have found.
+private final class Earliest: Sendable {
+    private let best: Mutex<(index: Int, report: HistoryReport?)>
+
+    init(last: Int) { best = Mutex((last, nil)) }
+
+    /// Its place; the last one of all until one is found.
+    var index: Int { best.withLock { $0.index } }
+    var report: HistoryReport? { best.withLock { $0.report } }
+
+    func offer(_ index: Int, _ report: HistoryReport) {
+        best.withLock { if index <= $0.index { $0 = (index, report) } }
     }
 }

@@ -35,8 +35,9 @@ struct SimulationTests {
 
     #if DELIBERATE_FAULTS
         @Test("Each rule that is broken on purpose is found", arguments: Simulation.faults)
-        func deliberate(fault: String) {
-            #expect(Simulation.find(fault: fault, first: 1, count: 20_000).report != nil)
+        func deliberate(fault: String) async {
+            let found = await Simulation.find(fault: fault, first: 1, count: 20_000, lanes: 2)
+            #expect(found.report != nil)
         }
     #else
         @Test("An ordinary build has no deliberate fault to switch on")
