@@ -1,5 +1,4 @@
 internal import BridgeCore
-internal import Synchronization
 
 /// What one history came to.
 package struct HistoryReport: Sendable {
@@ -54,33 +53,26 @@ package enum Simulation {
     package static func find(
         fault: String, first: UInt64, count: Int, lanes: Int
     ) async -> (report: HistoryReport?, histories: Int) {
-        let found = Earliest(last: count - 1)
-        await withDiscardingTaskGroup { group in
-            for lane in 0..<lanes {
-                group.addTask {
-                    for index in stride(from: lane, to: count, by: lanes) {
-                        if index > found.index { return }
-                        let report = run(seed: first &+ UInt64(index), fault: fault)
-                        guard !report.violations.isEmpty else { continue }
-                        found.offer(index, report)
-                    }
-                }
-            }
+        // A few at a time: what runs beyond the first that is found is done for nothing.
+        for start in stride(from: 0, to: count, by: 32) {
+            let sum = await run(
+                first: first &+ UInt64(start), count: min(32, count - start), lanes: lanes, fault: fault, keep: 1)
+            if let report = sum.reports.first { return (report, Int(report.seed &- first) + 1) }
         }
-        return (found.report, found.index + 1)
+        return (nil, count)
     }
 
     /// Runs `count` histories from `first` on, in `lanes` tasks at a time.
     /// - Returns: the sum, and the reports of histories with violations, by seed; at most `keep` of them.
     package static func run(
-        first: UInt64, count: Int, lanes: Int, keep: Int = 20
+        first: UInt64, count: Int, lanes: Int, fault: String? = nil, keep: Int = 20
     ) async -> SimulationSum {
         await withTaskGroup(of: SimulationSum.self) { group in
             for lane in 0..<lanes {
                 group.addTask {
                     var sum = SimulationSum()
                     for index in stride(from: lane, to: count, by: lanes) {
-                        sum.add(run(seed: first &+ UInt64(index)), keep: keep)
+                        sum.add(run(seed: first &+ UInt64(index), fault: fault), keep: keep)
                     }
                     return sum
                 }
@@ -96,20 +88,5 @@ package enum Simulation {
             all.reports = Array(all.reports.prefix(keep))
             return all
         }
-    }
-}
-
-/// The earliest of the histories that lanes have found.
-private final class Earliest: Sendable {
-    private let best: Mutex<(index: Int, report: HistoryReport?)>
-
-    init(last: Int) { best = Mutex((last, nil)) }
-
-    /// Its place; the last one of all until one is found.
-    var index: Int { best.withLock { $0.index } }
-    var report: HistoryReport? { best.withLock { $0.report } }
-
-    func offer(_ index: Int, _ report: HistoryReport) {
-        best.withLock { if index <= $0.index { $0 = (index, report) } }
     }
 }
