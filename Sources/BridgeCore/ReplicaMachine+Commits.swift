@@ -73,14 +73,13 @@ extension ReplicaMachine {
         if !isSighted { awaitSighting(write, request, at: now) }
         switch request.phase {
         case .intending(let attempt):
+            attempted(request, at: now)
             makeReady(ref, attempt)
             notes.append(.intentCommitted(note(request), attempt: attempt.number))
         case .releasing(_, let cause, let delay):
             forgetHand(write.hash)
             uncalled[write.hash] = nil
             lanes.release(write.hash, scope: request.scope)
-            partitions[ref.partition]?.requests[ref.offset]?.readAt = nil
-            partitions[ref.partition]?.requests[ref.offset]?.before = nil
             notes.append(.released(note(request), cause, delay: delay))
             if delay > 0 {
                 setPhase(ref, .delayed)

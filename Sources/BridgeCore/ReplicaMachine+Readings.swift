@@ -50,12 +50,12 @@ extension ReplicaMachine {
     }
 
     /// What was read of a campaign before this attempt for it says nothing of the next one.
-    mutating func attempted(_ scope: UInt64, account: Int, at now: Moment) {
-        guard settings.connections[account].readsBack else { return }
+    mutating func attempted(_ request: Request, at now: Moment) {
+        guard let account = request.account, settings.connections[account].readsBack else { return }
         if lastAttempts.count > 10_000 {
             lastAttempts = lastAttempts.filter { now.monotonic - $0.value < Self.readingAge }
         }
-        lastAttempts[scope] = now.monotonic
+        lastAttempts[request.scope] = now.monotonic
     }
 
     mutating func readBefore(_ ref: RequestRef, _ request: Request, account: Int, at now: Moment) {

@@ -141,7 +141,6 @@ extension ReplicaMachine {
                 before: request.before)
             intentCount += 1
             lanes.hold(request.entryHash, scope: request.scope)
-            attempted(request.scope, account: next.account, at: now)
             partitions[ref.partition]?.requests[ref.offset]?.phase = .intending(attempt)
             partitions[ref.partition]?.requests[ref.offset]?.transaction = plan.id
             uncalled[request.entryHash] = Uncalled(

@@ -59,7 +59,7 @@ package struct ReplicaMachine: ~Copyable {
     var knowledge: [ConnectionKnowledge]
     /// When each campaign was last started, where there is a cool-down.
     var lastStarts: [UInt64: Int64] = [:]
-    /// When the last intent for each campaign was written, monotonic, where its connection reads back.
+    /// When the last intent for each campaign was committed, monotonic, where its connection reads back.
     var lastAttempts: [UInt64: Int64] = [:]
 
     struct OpenTransaction {

@@ -48,7 +48,7 @@ struct Request {
     var credentialRefusals = 0
     /// What was read before the next attempt, where the connection reads back.
     var before: CampaignState?
-    /// When that reading ended, monotonic; nil: nothing was read since the last attempt.
+    /// When that reading ended, monotonic; nil: nothing was read. An attempt since then makes it old.
     var readAt: Int64?
     var foreignAnswers = 0
     /// How much of the record its result leaves out, after the broker would not take it whole.

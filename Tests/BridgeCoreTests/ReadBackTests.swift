@@ -82,6 +82,17 @@ struct ReadingTests {
         #expect(harness.reads().count == 1, "what was read of the campaign for b is old")
     }
 
+    @Test("An intent whose transaction was aborted is no attempt: nothing is read again for it")
+    func abortedIntent() throws {
+        let harness = Self.owning()
+        harness.admit(event("a", offset: 0))
+        #expect(harness.commit() == nil)
+        harness.read(try #require(harness.reads().first), Self.seen(Self.ready))
+        harness.end(try #require(harness.begin()), .aborted(culprits: [], groupIsStale: false))
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+        #expect(harness.reads().isEmpty)
+    }
+
     @Test("A reading that shows a clock right again decides nothing; one after the grace does")
     func clockWasOff() throws {
         let harness = Self.owning()
