@@ -96,7 +96,7 @@ extension World {
             process.receiveGroup(after: latency()) { process.membershipLost(member) }
             return
         }
-        if !group.isPreparing { beginRebalance("replica \(process) has given partitions up") }
+        if !group.isPreparing { beginRebalance("replica \(process) joins again", joining: member) }
         group.members[index].claims = claims
         group.members[index].isJoined = true
         completeIfJoined()
