@@ -79,7 +79,7 @@ extension Process {
             return
         }
         // Now and then it comes while its reader gets nothing, until after the wait: what the mark is for (L3).
-        if world.setup.readerStalls > 0 && world.trouble(100) {
+        if world.setup.readerStalls > 0 && world.trouble(600) {
             for case let reader? in world.processes where reader.ledgers[late.partition] != nil && reader !== self {
                 world.stallReader(of: reader)
             }
