@@ -6,11 +6,11 @@ struct GroupMetadata {
     var generation: Int
 }
 
-/// The consumer group as its coordinator sees it.
-struct Group {
+/// A consumer group as its coordinator sees it.
+final class Group {
     struct Member {
         let id: Int
-        let process: Process
+        let client: GroupClient
         /// What the group believes it owns.
         var assigned: [Int32] = []
         /// What it said that it owns when it joined (cooperative).
@@ -18,158 +18,176 @@ struct Group {
         var isJoined = true
     }
 
-    var generation = 0
-    var members: [Member] = []
-    var isPreparing = false
-    var round = 0
-    var lastMember = 0
-    var target: [Int32: Int] = [:]
+    unowned let world: World
+    /// For the story.
+    let name: String
+    /// The topic whose partitions the group divides.
+    let topic: KeyPath<World, [Log]>
+    private(set) var generation = 0
+    private(set) var members: [Member] = []
+    private(set) var isPreparing = false
+    private var round = 0
+    private var lastMember = 0
+    private var target: [Int32: Int] = [:]
     /// Offsets by partition, and those of transactions without a marker yet.
     var committed: [Int32: Int64] = [:]
     var pending: [Int32: [Int: Int64]] = [:]
 
-    func index(of member: Int) -> Int? { members.firstIndex { $0.id == member } }
-}
-
-extension World {
     private static let rebalanceTimeout: Int64 = 60_000
 
+    init(_ world: World, name: String, topic: KeyPath<World, [Log]>) {
+        self.world = world
+        self.name = name
+        self.topic = topic
+    }
+
+    func index(of member: Int) -> Int? { members.firstIndex { $0.id == member } }
+
     /// A process that is no member joins.
-    func join(_ process: Process) {
+    func join(_ client: GroupClient) {
+        let process = client.process
         guard process.state != .dead else { return }
-        group.lastMember += 1
-        let id = group.lastMember
-        if setup.isStatic, let old = group.members.firstIndex(where: { $0.process.slot == process.slot }) {
-            if !group.isPreparing {
+        lastMember += 1
+        let id = lastMember
+        if world.setup.isStatic, let old = members.firstIndex(where: { $0.client.process.slot == process.slot }) {
+            if !isPreparing {
                 // The same instance id in a stable group: the new member steps into the old one's place.
-                count(.staticRejoin)
-                let assigned = group.members[old].assigned
-                group.members[old] = Group.Member(id: id, process: process, assigned: assigned)
-                for partition in assigned { group.target[partition] = id }
-                let generation = group.generation
-                process.receiveGroup(after: latency()) {
-                    process.synced(member: id, generation: generation, assigned)
-                }
+                world.count(.staticRejoin)
+                let assigned = members[old].assigned
+                members[old] = Member(id: id, client: client, assigned: assigned)
+                for partition in assigned { target[partition] = id }
+                tellAssignment(of: members[old])
                 repairUnowned()
                 return
             }
-            group.members.remove(at: old)
+            members.remove(at: old)
         }
-        group.members.append(Group.Member(id: id, process: process))
-        process.receiveGroup(after: latency()) {
-            if id > process.lostMember { process.memberID = id }
-        }
-        group.target = [:]
+        members.append(Member(id: id, client: client))
+        process.receiveGroup(after: world.latency()) { client.admitted(as: id) }
+        target = [:]
         beginRebalance("replica \(process) joins", joining: id)
         completeIfJoined()
     }
 
-    func beginRebalance(_ why: String, joining: Int? = nil) {
-        guard !group.members.isEmpty, !group.isPreparing else { return }
-        count(.rebalance)
-        story("the group rebalances: \(why)")
-        group.isPreparing = true
-        group.round += 1
-        let round = group.round
-        for index in group.members.indices {
-            let member = group.members[index]
-            guard member.id != joining else { continue }
-            group.members[index].isJoined = false
-            notify(member.process, member.id)
+    /// Divides all partitions anew.
+    func divide(_ why: String) {
+        target = [:]
+        beginRebalance(why)
+    }
+
+    private func beginRebalance(_ why: String, joining: Int? = nil) {
+        guard !members.isEmpty, !isPreparing else { return }
+        world.count(.rebalance)
+        world.story("\(name) rebalances: \(why)")
+        isPreparing = true
+        round += 1
+        let round = round
+        for index in members.indices where members[index].id != joining {
+            members[index].isJoined = false
+            notify(members[index])
         }
-        after(World.rebalanceTimeout) {
-            guard self.group.isPreparing, self.group.round == round else { return }
-            for member in self.group.members where !member.isJoined { self.remove(member.id, "did not join in time") }
-            self.completeIfJoined()
+        world.after(Group.rebalanceTimeout) { [self] in
+            guard isPreparing, self.round == round else { return }
+            for member in members where !member.isJoined { remove(member.id, "did not join in time") }
+            completeIfJoined()
         }
     }
 
-    private func notify(_ process: Process, _ member: Int) {
-        process.receiveGroup(after: latency() + between(0, isCalm ? 300 : 1500)) {
-            process.rebalanceNeeded(member: member)
-        }
+    private func notify(_ member: Member) {
+        let delay = world.latency() + world.between(0, world.isCalm ? 300 : 1500)
+        member.client.process.receiveGroup(after: delay) { member.client.rebalanceNeeded(member: member.id) }
     }
 
     /// A member joins again. Without such a member it is told so.
-    func joinAgain(_ process: Process, member: Int, claims: [Int32]) {
-        guard let index = group.index(of: member) else {
-            process.receiveGroup(after: latency()) { process.membershipLost(member) }
+    func joinAgain(_ client: GroupClient, member: Int, claims: [Int32]) {
+        guard let index = index(of: member) else {
+            client.process.receiveGroup(after: world.latency()) { client.membershipLost(member) }
             return
         }
-        if !group.isPreparing { beginRebalance("replica \(process) joins again", joining: member) }
-        group.members[index].claims = claims
-        group.members[index].isJoined = true
+        if !isPreparing { beginRebalance("replica \(client.process) joins again", joining: member) }
+        members[index].claims = claims
+        members[index].isJoined = true
         completeIfJoined()
     }
 
     func remove(_ member: Int, _ why: String) {
-        guard let index = group.index(of: member) else { return }
-        let process = group.members[index].process
-        story("the group removes replica \(process): \(why)")
-        group.members.remove(at: index)
-        process.receiveGroup(after: latency() + between(0, isCalm ? 500 : 3000)) { process.membershipLost(member) }
-        group.target = [:]
+        guard let index = index(of: member) else { return }
+        let client = members[index].client
+        world.story("\(name) removes replica \(client.process): \(why)")
+        members.remove(at: index)
+        client.process.receiveGroup(after: world.latency() + world.between(0, world.isCalm ? 500 : 3000)) {
+            client.membershipLost(member)
+        }
+        target = [:]
         beginRebalance("a member is gone")
         completeIfJoined()
     }
 
     func expireSession(of process: Process, after time: Int64) {
-        after(time) {
+        world.after(time) { [self] in
             guard process.state != .running || process.isCut,
-                let member = self.group.members.first(where: { $0.process === process })
+                let member = members.first(where: { $0.client.process === process })
             else { return }
-            self.count(.sessionExpired)
-            self.remove(member.id, "its session has expired")
+            world.count(.sessionExpired)
+            remove(member.id, "its session has expired")
         }
     }
 
     private func completeIfJoined() {
-        guard group.isPreparing, !group.members.isEmpty, group.members.allSatisfy(\.isJoined) else { return }
-        group.isPreparing = false
-        group.generation += 1
-        let generation = group.generation
+        guard isPreparing, !members.isEmpty, members.allSatisfy(\.isJoined) else { return }
+        isPreparing = false
+        generation += 1
         setTarget()
-        let owners = group.members.flatMap { member in member.claims.map { ($0, member.id) } }
+        let owners = members.flatMap { member in member.claims.map { ($0, member.id) } }
         let owner = Dictionary(owners, uniquingKeysWith: { first, _ in first })
-        for index in group.members.indices {
-            let id = group.members[index].id
-            let process = group.members[index].process
-            let wanted = group.target.keys.sorted().filter { group.target[$0] == id }
-            group.members[index].assigned =
-                setup.isCooperative ? wanted.filter { owner[$0] == nil || owner[$0] == id } : wanted
-            let assigned = group.members[index].assigned
-            story("generation \(generation): \(assigned) for replica \(process)")
-            process.receiveGroup(after: latency()) {
-                process.synced(member: id, generation: generation, assigned)
-            }
+        for index in members.indices {
+            let id = members[index].id
+            let wanted = target.keys.sorted().filter { target[$0] == id }
+            members[index].assigned =
+                world.setup.isCooperative ? wanted.filter { owner[$0] == nil || owner[$0] == id } : wanted
+            let process = members[index].client.process
+            world.story("\(name), generation \(generation): \(members[index].assigned) for replica \(process)")
+            tellAssignment(of: members[index])
+        }
+    }
+
+    private func tellAssignment(of member: Member) {
+        let generation = generation
+        member.client.process.receiveGroup(after: world.latency()) {
+            member.client.synced(member: member.id, generation: generation, member.assigned)
         }
     }
 
     /// A static member that restarts while it had to give partitions up is given the rest back, and nobody joins again
     /// for what it gave up. The service's slow watch finds partitions without an owner and subscribes again.
     private func repairUnowned() {
-        after(20_000) {
-            let owned = self.group.members.flatMap(\.assigned)
-            guard !self.group.isPreparing, owned.count < self.source.count else { return }
-            self.count(.partitionUnowned)
-            self.beginRebalance("a partition has no owner")
+        world.after(20_000) { [self] in
+            let owned = members.flatMap(\.assigned)
+            guard !isPreparing, owned.count < world[keyPath: topic].count else { return }
+            world.count(.partitionUnowned)
+            beginRebalance("a partition has no owner")
         }
     }
 
     /// Each partition gets a member; those that have one that still lives keep it, in a follow-up of the same change.
     private func setTarget() {
-        let ids = group.members.map(\.id)
+        let partitions = world[keyPath: topic].indices
+        let ids = members.map(\.id)
         var load: [Int: Int] = [:]
-        for partition in source.indices {
-            if let id = group.target[Int32(partition)], ids.contains(id) { load[id, default: 0] += 1 }
+        for partition in partitions {
+            if let id = target[Int32(partition)], ids.contains(id) { load[id, default: 0] += 1 }
         }
-        for partition in source.indices {
-            if let id = group.target[Int32(partition)], ids.contains(id) { continue }
+        for partition in partitions {
+            if let id = target[Int32(partition)], ids.contains(id) { continue }
             let least = ids.map { load[$0, default: 0] }.min() ?? 0
             let free = ids.filter { load[$0, default: 0] == least }
-            let id = free[Int(between(0, Int64(free.count - 1)))]
-            group.target[Int32(partition)] = id
+            let id = free[Int(world.between(0, Int64(free.count - 1)))]
+            target[Int32(partition)] = id
             load[id, default: 0] += 1
         }
     }
+}
+
+extension Group: Equatable {
+    static func == (left: Group, right: Group) -> Bool { left === right }
 }

@@ -91,7 +91,7 @@ extension Judge {
         let found = results(world)
         for partition in written.indices where partition < world.ledger.count {
             let high = world.source[partition].high
-            let committed = world.committed(partition)
+            let committed = world.group.committed(partition)
             if committed != high { violation("P2", "partition \(partition) stands at \(committed) of \(high)") }
             for (_, records) in identities(of: partition, world) {
                 guard let (first, result) = leader(of: records, found, world) else { continue }

@@ -6,7 +6,10 @@ internal import BridgeCore
 extension Process {
     func carryOut(_ step: TakeOverStep) {
         switch step {
-        case .committedOffset(let partition, let epoch): askCommitted(partition, epoch)
+        case .committedOffset(let partition, let epoch):
+            world.group.ask(partition, by: self) { offset in
+                self.machine.committedOffset(partition: partition, epoch: epoch, offset: offset)
+            }
         case .marks(let partition, let epoch): askMarks(partition, epoch)
         case .readLedger(let partition, _):
             readings += 1
@@ -21,22 +24,6 @@ extension Process {
             sources[partition] = Reader(version: readings, position: offset)
             fetchSource(partition, readings)
         case .stop(let partition): ledgers[partition] = nil
-        }
-    }
-
-    /// The stable offset: the answer waits for transactions that hold a newer one.
-    private func askCommitted(_ partition: Int32, _ epoch: Int) {
-        world.after(world.latency()) { [self] in
-            guard state != .dead else { return }
-            if world.group.pending[partition] != nil {
-                world.count(.pendingOffsetsWaited)
-                world.after(100) { self.askCommitted(partition, epoch) }
-                return
-            }
-            let offset = world.group.committed[partition]
-            receive(after: world.latency()) {
-                self.machine.committedOffset(partition: partition, epoch: epoch, offset: offset)
-            }
         }
     }
 

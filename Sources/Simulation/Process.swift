@@ -2,10 +2,10 @@ internal import BridgeCore
 
 /// One replica's process: the real machine, and a driver that brings it the world's answers and carries out what it
 /// decides, as the service's drivers do.
-final class Process: CustomStringConvertible {
+final class Process: GroupUser, CustomStringConvertible {
     enum State { case running, stopped, dead }
 
-    let world: World
+    unowned let world: World
     let slot: Int
     let owner: String
     var skew: Int64
@@ -19,19 +19,11 @@ final class Process: CustomStringConvertible {
     private var wakeAt: Int64 = .max
     private var lastArrival: Int64 = 0
 
-    // The group's client.
-    var memberID: Int?
-    var lostMember = 0
+    // The group.
+    private(set) lazy var client = GroupClient(world.group, of: self, user: self)
     var isCut = false
     private var groupBacklog: [() -> Void] = []
     private var lastGroupArrival: Int64 = 0
-    var lastGroupRequest: Int64 = 0
-    var rebalances = 0
-    var owned: [Int32] = []
-    var held: HeldRevoke?
-    var mustJoinAfterRevoke = false
-    var takenBack: [Int32] = []
-    var metadata: [Int: GroupMetadata] = [:]
 
     // Readers.
     var ledgers: [Int32: Reader] = [:]
@@ -45,24 +37,16 @@ final class Process: CustomStringConvertible {
     var isControlIdle = false
     var controlWaits: [ControlWait] = []
 
-    // The producer.
-    var producerEpoch: Int?
-    var openPlan: Int?
+    // The producers.
+    private(set) lazy var producer = TransactionClient(slot, of: self, client: client, group: world.group) {
+        [unowned self] in machine.producerReady(at: moment)
+    }
     var latesUnderWay = 0
-    /// Attempts whose intent was in a transaction that was lost (for coverage of L6).
-    /// When a transaction was lost last, and calls begun before it (for coverage of L5).
+    /// When a transaction was lost last (for coverage of L5), and the attempts whose intents were in it (of L6).
     var lostAt: Int64 = -1
     var lostIntents: Set<Attempt> = []
     /// When the campaigns were started that this process has published.
     var published: [UInt64: Int64] = [:]
-
-    struct HeldRevoke {
-        var number: Int
-        var partitions: [Int32]
-        var added: [Int32]
-        var generation: Int
-        var deadline: Int64
-    }
 
     struct ControlWait {
         var partition: Int32
@@ -93,9 +77,9 @@ final class Process: CustomStringConvertible {
     var moment: Moment { Moment(wall: world.now + skew, monotonic: world.now - startedAt + 5000) }
 
     func start() {
-        initialiseProducer()
+        producer.initialise()
         fetchControl()
-        receiveGroup(after: world.latency() + world.between(0, 2000)) { self.requestJoin() }
+        receiveGroup(after: world.latency() + world.between(0, 2000)) { self.client.join() }
         receive(after: 0) {}
     }
 
@@ -150,14 +134,7 @@ final class Process: CustomStringConvertible {
         let waiting = groupBacklog
         groupBacklog = []
         for action in waiting { arrive(action) }
-        receiveGroup(after: world.latency() + world.between(0, 1500)) { [self] in
-            guard let member = memberID else { return }
-            guard let index = world.group.index(of: member) else {
-                membershipLost(member)
-                return
-            }
-            if world.group.isPreparing, !world.group.members[index].isJoined { rebalanceNeeded(member: member) }
-        }
+        receiveGroup(after: world.latency() + world.between(0, 1500)) { self.client.heartbeat() }
     }
 
     // MARK: - Deciding
@@ -184,7 +161,7 @@ final class Process: CustomStringConvertible {
             receive(after: world.between(0, 2)) { self.run(plan) }
         }
         for number in machine.finishedRevokes(at: now) {
-            receive(after: world.between(0, 2)) { self.finishRevoke(number) }
+            receive(after: world.between(0, 2)) { self.client.finishRevoke(number) }
         }
         for step in machine.takeOverSteps() { carryOut(step) }
         for mark in machine.doubtMarks(at: moment) { askMark(mark.partition, mark.epoch) }
@@ -232,11 +209,23 @@ final class Process: CustomStringConvertible {
             let world = self.world
             world.after(world.latency()) { world.writeControl(key: key, value: nil) }
         }
-        if !world.setup.isStatic, let member = memberID { world.remove(member, "it has left") }
-        world.expireSession(of: self, after: Setup.sessionTimeout)
+        client.leave()
+        world.group.expireSession(of: self, after: Setup.sessionTimeout)
         let world = self.world
         let slot = self.slot
         world.after(world.between(500, 5000)) { world.startProcess(slot) }
+    }
+
+    // MARK: - Its partitions
+
+    func stopReading(_ partition: Int32) { sources[partition] = nil }
+
+    func assigned(number: Int, partitions: [Int32]) {
+        machine.assigned(number: number, partitions: partitions, at: moment)
+    }
+
+    func revoked(number: Int, partitions: [Int32], isLost: Bool, deadline: Int64) {
+        machine.revoked(number: number, partitions: partitions, isLost: isLost, deadline: deadline, at: moment)
     }
 
     func name(_ call: CallOrder) -> String { world.judge.name(call.call.identityLabel) }

@@ -17,8 +17,7 @@ extension World {
             let count = source.count
             process.receive(after: between(0, 5000)) { process.machine.sourcePartitions(count, at: process.moment) }
         }
-        group.target = [:]
-        beginRebalance("the source has one more partition")
+        group.divide("the source has one more partition")
     }
 
     private func growLedger() {

@@ -3,10 +3,11 @@ internal import BridgeCore
 /// One transaction of the broker.
 final class Transaction {
     enum State { case open, committing, aborting, committed, aborted }
-    enum Place: Hashable { case ledger(Int), results, offsets }
+    enum Place: Equatable { case ledger(Int), results, offsets(Group) }
 
     let id: Int
-    let slot: Int
+    /// The transactional id.
+    let producer: Int
     let epoch: Int
     var state = State.open
     /// In the order of their first writes; each gets its marker at its own time.
@@ -17,9 +18,9 @@ final class Transaction {
     /// A fault upon a fault is not tried: that the markers of what mends lost markers are lost too.
     var isSettling = false
 
-    init(id: Int, slot: Int, epoch: Int) {
+    init(id: Int, producer: Int, epoch: Int) {
         self.id = id
-        self.slot = slot
+        self.producer = producer
         self.epoch = epoch
     }
 
@@ -51,11 +52,11 @@ extension World {
     }
 
     /// Initialises a transactional id: fences its earlier producers and ends their transaction.
-    func initialise(slot: Int, ready: @escaping (Int) -> Void) {
-        producers[slot].epoch += 1
-        let epoch = producers[slot].epoch
+    func initialise(_ producer: Int, ready: @escaping (Int) -> Void) {
+        producers[producer].epoch += 1
+        let epoch = producers[producer].epoch
         count(.producerInitialised)
-        guard let id = producers[slot].current, !transactions[id].isOver else {
+        guard let id = producers[producer].current, !transactions[id].isOver else {
             ready(epoch)
             return
         }
@@ -69,8 +70,8 @@ extension World {
     }
 
     /// Runs `action` once the last transaction of the id has all its markers.
-    func whenFree(slot: Int, _ action: @escaping () -> Void) {
-        if let id = producers[slot].current, !transactions[id].isOver, transactions[id].state != .open {
+    func whenFree(_ producer: Int, _ action: @escaping () -> Void) {
+        if let id = producers[producer].current, !transactions[id].isOver, transactions[id].state != .open {
             transactions[id].waiters.append(action)
         } else {
             action()
@@ -78,21 +79,21 @@ extension World {
     }
 
     /// The open transaction of a producer, begun if there is none; nil: the producer is fenced.
-    func openTransaction(slot: Int, epoch: Int) -> Transaction? {
-        guard producers[slot].epoch == epoch else {
+    func openTransaction(_ producer: Int, epoch: Int) -> Transaction? {
+        guard producers[producer].epoch == epoch else {
             count(.transactionFenced)
             return nil
         }
-        if let id = producers[slot].current, transactions[id].state == .open { return transactions[id] }
-        let transaction = Transaction(id: transactions.count, slot: slot, epoch: epoch)
+        if let id = producers[producer].current, transactions[id].state == .open { return transactions[id] }
+        let transaction = Transaction(id: transactions.count, producer: producer, epoch: epoch)
         transactions.append(transaction)
-        producers[slot].current = transaction.id
+        producers[producer].current = transaction.id
         // The coordinator looks for expired transactions now and then only.
         after(Setup.transactionTimeout + between(0, 10_000)) {
             guard transaction.state == .open else { return }
             self.count(.transactionTimedOut)
             self.story("transaction \(transaction.id) has timed out")
-            self.producers[slot].epoch += 1
+            self.producers[producer].epoch += 1
             self.decide(transaction, commit: false)
         }
         return transaction
@@ -125,29 +126,11 @@ extension World {
 
     /// A mark in each ledger partition. One that is not there ends the transaction.
     func settle(_ partitions: Int32, in transaction: Transaction) -> Bool {
-        transaction.isSettling = true
         for partition in 0..<min(Int(partitions), ledger.count) {
             transaction.touch(.ledger(partition))
             ledger[partition].append(.hole, transaction: transaction.id, at: now)
         }
-        count(partitions <= ledger.count ? .settled : .settlingFailed)
         return partitions <= ledger.count
-    }
-
-    /// Offsets that a transaction sends: refused without the group's present generation.
-    func sendOffsets(_ offsets: [Int32: Int64], in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
-        guard group.members.contains(where: { $0.id == metadata.member }), metadata.generation == group.generation
-        else {
-            count(.illegalGeneration)
-            count(.ruleL2Fence)
-            return false
-        }
-        transaction.touch(.offsets)
-        for (partition, offset) in offsets {
-            transaction.offsets[partition] = offset
-            group.pending[partition, default: [:]][transaction.id] = offset
-        }
-        return true
     }
 
     /// The coordinator has decided; the markers reach each place at a time of its own.
@@ -188,33 +171,13 @@ extension World {
         case .results:
             results.marker(transaction.id, at: now)
             operatorsLook()
-        case .offsets:
-            for partition in group.pending.keys.sorted() {
-                for (id, offset) in (group.pending[partition] ?? [:]).sorted(by: { $0.key < $1.key })
-                where id == transaction.id || isHung(id, endedBy: transaction) {
-                    group.pending[partition]?[id] = nil
-                    if transaction.isToCommit { committed(offset, of: partition) }
-                }
-                if group.pending[partition]?.isEmpty == true { group.pending[partition] = nil }
-            }
+        case .offsets(let group): group.mark(transaction)
         }
     }
 
     /// A marker ends whatever its producer has open in a partition.
-    private func isHung(_ id: Int, endedBy later: Transaction) -> Bool {
-        id < later.id && transactions[id].slot == later.slot && transactions[id].isOver
-    }
-
-    /// The group's offset, with what is committed and has lost its marker: it counts as soon as anyone asks for it.
-    func committed(_ partition: Int) -> Int64 {
-        let hung = (group.pending[Int32(partition)] ?? [:]).filter { transactions[$0.key].state == .committed }
-        return max(group.committed[Int32(partition)] ?? 0, hung.values.max() ?? 0)
-    }
-
-    private func committed(_ offset: Int64, of partition: Int32) {
-        group.committed[partition] = offset
-        let log = source[Int(partition)]
-        if offset == log.high, offset > 0, case .marker = log[offset - 1].content { count(.watermarkBehindMarker) }
+    func isHung(_ id: Int, endedBy later: Transaction) -> Bool {
+        id < later.id && transactions[id].producer == later.producer && transactions[id].isOver
     }
 
     private func finish(_ transaction: Transaction) {

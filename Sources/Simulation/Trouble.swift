@@ -14,10 +14,7 @@ extension World {
         times(setup.stops) { self.stop(self.anySlot()) }
         times(setup.cuts) { self.cut(self.anySlot()) }
         times(setup.terminations) { self.terminate(self.anySlot()) }
-        times(setup.rebalances) {
-            self.group.target = [:]
-            self.beginRebalance("a change of metadata")
-        }
+        times(setup.rebalances) { self.group.divide("a change of metadata") }
         times(setup.outages) { self.beginAPITrouble() }
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
@@ -37,10 +34,10 @@ extension World {
 
     func startProcess(_ slot: Int) {
         guard processes[slot] == nil else { return }
-        incarnations += 1
         let skew = isCalm ? 0 : between(-setup.skew, setup.skew)
         if skew != 0 { count(.clockSkewed) }
-        let process = Process(world: self, slot: slot, incarnation: incarnations, skew: skew)
+        let process = Process(world: self, slot: slot, incarnation: everyProcess.count + 1, skew: skew)
+        everyProcess.append(process)
         processes[slot] = process
         count(.processStarted)
         story("replica \(process) starts, its clock \(skew) ms off")
@@ -60,7 +57,7 @@ extension World {
         judge.ambiguous(owner: process.owner)
         process.state = .dead
         processes[process.slot] = nil
-        expireSession(of: process, after: Setup.sessionTimeout)
+        group.expireSession(of: process, after: Setup.sessionTimeout)
         after(isCalm ? 500 : between(100, chance(300) ? 40_000 : 4000)) { self.startProcess(process.slot) }
     }
 
@@ -72,14 +69,14 @@ extension World {
         story("replica \(process) stands still for \(time) ms")
         judge.ambiguous(owner: process.owner)
         process.state = .stopped
-        expireSession(of: process, after: Setup.sessionTimeout)
+        group.expireSession(of: process, after: Setup.sessionTimeout)
         after(time) { self.resume(process) }
     }
 
     func resume(_ process: Process) {
         guard process.state == .stopped else { return }
         story("replica \(process) goes on")
-        if process.memberID.map({ group.index(of: $0) == nil }) ?? false { count(.resumedAsZombie) }
+        if process.client.isZombie { count(.resumedAsZombie) }
         process.goOn()
     }
 
@@ -91,7 +88,7 @@ extension World {
         story("replica \(process) is cut from the group for \(time) ms")
         judge.ambiguous(owner: process.owner)
         process.isCut = true
-        expireSession(of: process, after: Setup.sessionTimeout)
+        group.expireSession(of: process, after: Setup.sessionTimeout)
         after(time) { self.heal(process) }
     }
 
@@ -167,16 +164,10 @@ extension World {
         }
     }
 
-    /// The group's offsets are gone, beside a full ledger.
+    /// The group's offsets are gone, beside a full ledger; as soon as they can be.
     private func loseOffsets() {
-        // The broker keeps the offsets of a group that has members.
-        guard group.members.isEmpty, group.pending.isEmpty, !group.committed.isEmpty else {
-            if !isCalm { after(700) { self.loseOffsets() } }
-            return
-        }
-        count(.offsetsLost)
-        story("the group's offsets are gone")
-        group.committed = [:]
+        guard !group.lose(), !isCalm else { return }
+        after(700) { self.loseOffsets() }
     }
 
     /// The end of all trouble: what was stopped goes on, what is down starts.

@@ -25,7 +25,7 @@ final class World {
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
-    var group = Group()
+    private(set) lazy var group = Group(self, name: "the group", topic: \.source)
     // The API.
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
@@ -40,9 +40,9 @@ final class World {
     var replaysUnderWay = 0
     var holds: [HoldOrder] = []
     var replayed: Set<UInt64> = []
-    // The replicas.
+    // The replicas; what outlives one still speaks of it.
     var processes: [Process?]
-    var incarnations = 0
+    var everyProcess: [Process] = []
 
     private let tell: ((String) -> Void)?
     private let began: Int64
@@ -118,12 +118,10 @@ final class World {
             step()
         }
         if judge.violations.isEmpty { judge.close(self) }
-        // What is to happen and the replicas hold the world: without this no history would ever be freed.
+        // What is to happen holds who it happens to: without this no history would ever be freed.
         agenda.clear()
         for transaction in transactions { transaction.waiters = [] }
-        for process in processes { process?.state = .dead }
-        processes = []
-        group = Group()
+        for process in everyProcess { process.state = .dead }
         return judge.violations
     }
 
@@ -138,7 +136,7 @@ final class World {
     private var isQuiet: Bool {
         guard requestsUnderWay == 0, replaysUnderWay == 0, missing.isEmpty else { return false }
         for partition in source.indices where partition < ledger.count {
-            guard committed(partition) == source[partition].high else { return false }
+            guard group.committed(partition) == source[partition].high else { return false }
         }
         return judge.hasAllOutcomes(self)
     }
