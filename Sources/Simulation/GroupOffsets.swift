@@ -36,7 +36,8 @@ extension Group {
     private func commit(_ offset: Int64, of partition: Int32) {
         committed[partition] = offset
         let log = world[keyPath: topic][Int(partition)]
-        if offset == log.high, offset > 0, case .marker = log[offset - 1].content { world.count(.watermarkBehindMarker) }
+        guard offset == log.high, offset > 0, case .marker = log[offset - 1].content else { return }
+        world.count(.watermarkBehindMarker)
     }
 
     /// The offsets are gone. The broker keeps those of a group that has members.
