@@ -19,6 +19,9 @@ final class GroupClient {
     private(set) var member: Int?
     private var lostMember = 0
     private var lastRequest: Int64 = 0
+    /// A request to join has no answer yet: what it said that is owned; and whether another one is to follow it.
+    private var joining: [Int32]?
+    private var mustJoinAgain = false
     private var rebalances = 0
     private var owned: [Int32] = []
     private var held: HeldRevoke?
@@ -45,12 +48,18 @@ final class GroupClient {
     // MARK: - To the group
 
     func join() {
+        joining = []
         request { [self] in group.join(self) }
     }
 
     private func joinAgain() {
         guard let member else { return }
+        if let joining {
+            mustJoinAgain = joining != owned
+            return
+        }
         let claims = owned
+        joining = claims
         request { [self] in group.joinAgain(self, member: member, claims: claims) }
     }
 
@@ -85,7 +94,8 @@ final class GroupClient {
 
     /// The group is gathering its members.
     func rebalanceNeeded(member id: Int) {
-        guard member == id else { return }
+        // Who waits for the answer to a request is not told.
+        guard member == id, joining == nil else { return }
         if held != nil {
             // A change of metadata makes the client join again although our revoke is held.
             if world.setup.isCooperative && world.chance(500) {
@@ -107,6 +117,14 @@ final class GroupClient {
     func synced(member id: Int, generation: Int, _ assigned: [Int32]) {
         if member == nil { admitted(as: id) }
         guard member == id else { return }
+        joining = nil
+        take(assigned, generation: generation, member: id)
+        guard mustJoinAgain else { return }
+        mustJoinAgain = false
+        joinAgain()
+    }
+
+    private func take(_ assigned: [Int32], generation: Int, member: Int) {
         var added = assigned
         if world.setup.isCooperative {
             added = assigned.filter { !owned.contains($0) }
@@ -124,10 +142,10 @@ final class GroupClient {
             new += overtaken.partitions.filter { assigned.contains($0) && !added.contains($0) }
         }
         owned = assigned
-        take(new, generation: generation, member: id)
+        begin(new, generation: generation, member: member)
     }
 
-    private func take(_ named: [Int32], generation: Int, member: Int) {
+    private func begin(_ named: [Int32], generation: Int, member: Int) {
         rebalances += 1
         // What a revoke had named that a later revoke did not name again is still ours, and is ours anew.
         let new = named + takenBack.filter { owned.contains($0) && !named.contains($0) }
@@ -163,7 +181,7 @@ final class GroupClient {
         world.story("\(process) gives up \(revoke.partitions)")
         if !revoke.added.isEmpty, let member {
             owned = (owned + revoke.added).sorted()
-            take(revoke.added, generation: revoke.generation, member: member)
+            begin(revoke.added, generation: revoke.generation, member: member)
         }
         guard mustJoinAfterRevoke else { return }
         mustJoinAfterRevoke = false
@@ -180,6 +198,7 @@ final class GroupClient {
         takenBack = []
         held = nil
         mustJoinAfterRevoke = false
+        mustJoinAgain = false
         rebalances += 1
         let lost = owned
         owned = []

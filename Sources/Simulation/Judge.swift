@@ -115,7 +115,9 @@ struct Judge {
         let identity = KeyHash(write.key, key: .fixed).hex
         entries[transaction, default: []].append(
             (identity, [Int64(write.partition), write.entry.sourceOffset], write.entry.state))
-        if !hasForgotten, case .deadLettered(.outcomeUnknown, _) = write.entry.state, let late = lates[identity] {
+        if !hasForgotten, !undone.contains(identity), case .deadLettered(.outcomeUnknown, _) = write.entry.state,
+            let late = lates[identity]
+        {
             // It was there before the lease had ended, by any clock: the wait must have shown it.
             if late.attempt == lastAttempt[identity],
                 late.at < late.attempt.tokenExpiry * 1000 + 10_000 - 2 * Setup.maximumSkew
