@@ -5,14 +5,17 @@ internal import JSON
 struct AnswerBody {
     /// nil where the body is no JSON object.
     let json: JSONValue?
+    /// Whether `json` was made out of something that is no JSON.
+    private let isLoose: Bool
     let isHTML: Bool
     /// The body as text where it is no JSON; bounded.
     let text: String
 
     init(_ bytes: [UInt8], contentType: String?) {
         let utf8 = AnswerBody.asUTF8(bytes)
-        let value = AnswerBody.parse(utf8)
+        let (value, isLoose) = AnswerBody.parse(utf8)
         json = value?.object == nil ? nil : value
+        self.isLoose = isLoose
         let first = utf8.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
         let type = contentType.map { $0.lowercased().prefix { $0 != ";" } } ?? ""
         isHTML = json == nil && (first == UInt8(ascii: "<") || type.hasPrefix("text/html"))
@@ -40,6 +43,16 @@ struct AnswerBody {
             let code = entry["code"].flatMap(plainText)
             if message == nil && code == nil { return plainText(entry).map { ($0, nil) } }
             return (message ?? "", code)
+        }
+    }
+
+    /// Whether the body is the API's own error, exactly as documented. Gateways have similar ones, without `msg` or with
+    /// other members, and may have passed the request on.
+    var hasOwnError: Bool {
+        guard !isLoose, let errors = json?["errors"]?.array, !errors.isEmpty else { return false }
+        return errors.allSatisfy { entry in
+            guard case .string(let text)? = entry["msg"], case .number? = entry["code"] else { return false }
+            return !text.isEmpty
         }
     }
 
@@ -71,13 +84,13 @@ struct AnswerBody {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) -> JSONValue? {
+    private static func parse(_ bytes: [UInt8]) -> (value: JSONValue?, isLoose: Bool) {
         let limits = JSONLimits(maximumBytes: max(1, bytes.count), maximumDepth: 512)
         do {
-            return try JSONReader.parse(bytes, limits: limits)
+            return (try JSONReader.parse(bytes, limits: limits), false)
         } catch {
             // Not JSON as it stands: a loose reading of the outermost object is what is left.
-            return LooseObject.read(bytes)
+            return (LooseObject.read(bytes), true)
         }
     }
 

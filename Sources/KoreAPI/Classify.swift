@@ -47,7 +47,7 @@ enum Classify {
             if body.isHTML { return refused(.foreignAnswer) }
             if status == 401 || status == 403 { return refused(.credentials) }
             return rejected()
-        case 503 where !body.apiErrors.isEmpty:
+        case 503 where body.hasOwnError:
             return refused(.unavailable)
         case 200...299: return .unknown(cause: "status_2xx", status: status)
         case 300...399: return .unknown(cause: "status_3xx", status: status)
