@@ -44,6 +44,9 @@ package final class MockCluster: Sendable {
         rd_kafka_mock_push_request_errors_array(cluster, apiKey, errors.count, errors)
     }
 
+    /// No further request of this kind gets such an answer.
+    package func clearErrors(apiKey: Int16) { rd_kafka_mock_clear_request_errors(cluster, apiKey) }
+
     /// Every answer of this broker takes at least so long.
     package func setRoundTripTime(broker: Int32, milliseconds: Int32) throws {
         let error = rd_kafka_mock_broker_set_rtt(cluster, broker, milliseconds)

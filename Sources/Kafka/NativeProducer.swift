@@ -92,6 +92,9 @@ final class NativeProducer {
     /// Serves delivery reports without waiting.
     func serve() { rd_kafka_poll(client.pointer, 0) }
 
+    /// What has ended the client for good; nil: nothing has.
+    var fatalError: KafkaError? { KafkaError.fatal(of: client.pointer) }
+
     /// Waits until every record has been delivered or has failed.
     func flush(timeout: Duration) -> KafkaError? {
         KafkaError(rd_kafka_flush(client.pointer, timeout.milliseconds))

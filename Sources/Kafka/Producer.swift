@@ -8,6 +8,7 @@ package actor Producer {
     private nonisolated let thread: NativeThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
     private let timeout: Duration
+    private let make: () throws(KafkaError) -> NativeProducer
     private var native: NativeProducer?
 
     /// - Parameter timeout: after it a record that was not acknowledged counts as failed; it may still be written.
@@ -16,13 +17,16 @@ package actor Producer {
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-producer")
         self.timeout = timeout
-        native = try NativeProducer(
-            settings,
-            defaults: [
-                "linger.ms": "2", "partitioner": "murmur2_random", "compression.type": "lz4",
-                "message.timeout.ms": String(timeout.milliseconds),
-            ],
-            forced: ["enable.idempotence": "true", "acks": "all"], observer: observer)
+        make = { () throws(KafkaError) in
+            try NativeProducer(
+                settings,
+                defaults: [
+                    "linger.ms": "2", "partitioner": "murmur2_random", "compression.type": "lz4",
+                    "message.timeout.ms": String(timeout.milliseconds),
+                ],
+                forced: ["enable.idempotence": "true", "acks": "all"], observer: observer)
+        }
+        native = try make()
     }
 
     /// For `WriteProbe`.
@@ -31,19 +35,36 @@ package actor Producer {
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-probe")
         self.timeout = timeout
-        native = try NativeProducer(
-            settings, defaults: ["linger.ms": "0"],
-            forced: [
-                "acks": "2", "enable.idempotence": "false", "retries": "0",
-                // Else a topic that does not exist is hoped for until the record's own time is over.
-                "topic.metadata.propagation.max.ms": "500",
-                "message.timeout.ms": String(timeout.milliseconds),
-            ], observer: observer)
+        make = { () throws(KafkaError) in
+            try NativeProducer(
+                settings, defaults: ["linger.ms": "0"],
+                forced: [
+                    "acks": "2", "enable.idempotence": "false", "retries": "0",
+                    // Else a topic that does not exist is hoped for until the record's own time is over.
+                    "topic.metadata.propagation.max.ms": "500",
+                    "message.timeout.ms": String(timeout.milliseconds),
+                ], observer: observer)
+        }
+        native = try make()
     }
 
     /// Writes the records and waits for their acknowledgement. One result for each, in their order; nil: written.
+    ///
+    /// After a fatal error of the library, as where the broker denies it a producer id, the next call has a new client.
     package func send(_ records: [OutgoingRecord]) -> [KafkaError?] {
         guard let producer = native else { return records.map { _ in KafkaError(.destroyed) } }
+        guard let fatal = producer.fatalError else { return send(records, with: producer) }
+        do throws(KafkaError) {
+            let next = try make()
+            producer.destroy()
+            native = next
+            return send(records, with: next)
+        } catch {
+            return records.map { _ in KafkaError(error.code, "no new client after \(fatal): \(error.message)") }
+        }
+    }
+
+    private func send(_ records: [OutgoingRecord], with producer: NativeProducer) -> [KafkaError?] {
         producer.reports.begin()
         var results = [KafkaError?](repeating: nil, count: records.count)
         let end = ContinuousClock.now.advanced(by: timeout)
@@ -74,7 +95,9 @@ package actor Producer {
                 results[index] = results[index] ?? KafkaError(failure.code, "not acknowledged: \(error.message)")
             }
         }
-        return results
+        // What it was is told by the client only; the records' own errors say no more than that it is over.
+        guard let fatal = producer.fatalError else { return results }
+        return results.map { $0 == nil ? nil : fatal }
     }
 
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.

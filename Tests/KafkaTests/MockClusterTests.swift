@@ -37,6 +37,23 @@ struct MockClusterTests {
         #expect(read.map(\.offset) == Array(0..<Int64(sent.count)))
     }
 
+    @Test("a producer that was denied a producer id writes once the right is there", .timeLimit(.minutes(5)))
+    func fatalProducer() async throws {
+        let cluster = try MockCluster(brokers: 1)
+        try cluster.createTopic("t", partitions: 1)
+        let initProducerID: Int16 = 22
+        cluster.pushErrors(
+            apiKey: initProducerID, [KafkaError.Code](repeating: .clusterAuthorizationFailed, count: 20))
+        let producer = try producer(cluster.bootstrapServers)
+        let record = OutgoingRecord(topic: "t", partition: 0, key: nil, value: [1])
+        let denied = await producer.send([record])
+        #expect(denied.map { $0?.code } == [.clusterAuthorizationFailed])
+        cluster.clearErrors(apiKey: initProducerID)
+        let granted = await producer.send([record])
+        #expect(granted == [nil])
+        #expect(await producer.close(deadline: .seconds(20)))
+    }
+
     @Test("an unknown property and a bad value are errors that name it, without a secret's value")
     func properties() throws {
         func message(_ properties: [String: String]) -> String {
