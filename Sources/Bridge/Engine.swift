@@ -128,9 +128,12 @@ package actor Engine {
 
     func isBlocked(partition: Int32, epoch: Int) -> Bool { machine.isBlocked(partition: partition, epoch: epoch) }
 
-    func ledger(partition: Int32, _ records: [LedgerRecord]) {
+    /// - Parameter end: the offset behind the last record. While there is always something new, the library tells no end
+    ///   of partition.
+    func ledger(partition: Int32, _ records: [LedgerRecord], end: Int64) {
         let now = clock()
         for record in records { machine.ledger(partition: partition, record, at: now) }
+        machine.ledgerEnd(partition: partition, offset: end, at: now)
         pump()
     }
 
@@ -148,7 +151,8 @@ package actor Engine {
     func control(_ records: [Record]) {
         let now = clock()
         for record in records { machine.control(record, at: now) }
-        pump()
+        // As `ledger`; it pumps.
+        controlReadTo(records.last.map { $0.offset + 1 } ?? controlEnd)
     }
 
     func leaseWritten(_ isWritten: Bool) {

@@ -25,7 +25,8 @@ extension BridgeService {
                         } else if !isStale(first.partition) {
                             await engine.ledger(
                                 partition: first.partition,
-                                run.map { LedgerWire.read(key: $0.key, value: $0.value) })
+                                run.map { LedgerWire.read(key: $0.key, value: $0.value) },
+                                end: run[run.endIndex - 1].offset + 1)
                         }
                     }
                 case .endOfPartition(let partition, let offset):

@@ -146,7 +146,8 @@ extension ReplicaMachine {
         }
     }
 
-    /// The ledger partition has been read to `offset`: an end of partition, which no record stands for.
+    /// The ledger partition has been read to `offset`: behind a record, or an end of partition, for which no record
+    /// stands.
     package mutating func ledgerEnd(partition number: Int32, offset: Int64, at now: Moment) {
         guard let partition = partitions[number], partition.isTailing else { return }
         partitions[number]?.ledgerEnd = max(partition.ledgerEnd, offset)

@@ -80,14 +80,17 @@ extension Process {
             guard state != .dead, let reader = ledgers[partition], reader.version == version else { return }
             let log = world.ledger[Int(partition)]
             var records: [LedgerRecord] = []
+            var readTo: Int64?
             var offset = max(reader.position, log.low)
             while offset < log.stable, records.count < 5 {
                 if case .ledger(_, let record) = log[offset].content, world.isVisible(log[offset], in: log) {
                     records.append(record)
+                    readTo = offset + 1
                 }
                 offset += 1
             }
-            let end = offset == log.stable ? offset : nil
+            // The library tells an end only where an answer brought nothing new.
+            let end = offset == log.stable && (records.isEmpty || world.chance(500)) ? offset : readTo
             ledgers[partition]?.position = offset
             receive(after: world.between(1, 5)) {
                 self.deliverLedger(partition, version, records, end: end)
@@ -101,18 +104,15 @@ extension Process {
             if case .late(let late) = record { world.judge.told(late, partition, to: owner) }
             machine.ledger(partition: partition, record, at: moment)
         }
-        guard let end else {
-            fetchLedger(partition, version)
-            return
-        }
-        if end != reader.endTold {
+        if let end, end != reader.endTold {
             ledgers[partition]?.endTold = end
             machine.ledgerEnd(partition: partition, offset: end, at: moment)
         }
-        if world.ledger[Int(partition)].stable > end {
-            fetchLedger(partition, version)
-        } else {
+        // Another fetch tells the end that this one has not told.
+        if end == reader.position, world.ledger[Int(partition)].stable == reader.position {
             ledgers[partition]?.isIdle = true
+        } else {
+            fetchLedger(partition, version)
         }
     }
 
