@@ -43,13 +43,15 @@ package struct EventIdentity: Sendable {
     /// The identity of a record that has no other: its place, its time and a hash of its value, so that a topic made
     /// anew under the same name does not repeat it.
     package static func position(of record: Record) -> EventIdentity {
-        position(of: record, valueHash: KeyHash(record.value ?? [], key: .fixed).hex + (record.value == nil ? "-" : ""))
+        position(
+            of: IntakeOrigin(of: record),
+            valueHash: KeyHash(record.value ?? [], key: .fixed).hex + (record.value == nil ? "-" : ""))
     }
 
     /// The same where only the hash of the value is left.
-    static func position(of record: Record, valueHash: String) -> EventIdentity {
-        let place = "\(record.topic)/\(record.partition)/\(record.offset)"
-        let time = record.timestamp.map(String.init) ?? ""
+    static func position(of origin: IntakeOrigin, valueHash: String) -> EventIdentity {
+        let place = "\(origin.topic)/\(origin.partition)/\(origin.offset)"
+        let time = origin.timestamp.map(String.init) ?? ""
         return EventIdentity(
             kind: .position, key: key(.position, [place, time, valueHash]), eventID: place, source: nil)
     }

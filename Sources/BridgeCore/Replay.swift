@@ -33,6 +33,12 @@ package struct Replay: Sendable, Equatable {
         package static let reason = prefix + "reason"
     }
 
+    /// Whether `record`, which this is of, only says that a start was found. Of an event that was too large for its dead
+    /// letter nothing else is left to be said.
+    func isResolution(_ record: Record) -> Bool {
+        if case .started? = finding { record.value == nil } else { false }
+    }
+
     /// nil: the record is no replay.
     ///
     /// - Throws: a record that says it is one, but not properly.

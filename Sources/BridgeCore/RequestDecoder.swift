@@ -36,9 +36,9 @@ package struct RequestDecoder: Sendable {
         do throws(RecordFault) {
             guard let (replay, identity) = try Replay.of(record) else { return event }
             // Only a record without an identity of its own, or one that was refused for it, goes by its old place.
-            // And of one that was too large for its dead letter nothing is left: a person can only say that it started.
-            let isResolution = if case .started? = replay.finding { record.value == nil } else { false }
-            guard identity.key == event.identity.key || identity.kind == .position || isResolution else {
+            guard
+                identity.key == event.identity.key || identity.kind == .position || replay.isResolution(record)
+            else {
                 throw RecordFault(.replayRefused, "the replay's identity is not the event's")
             }
             return DecodedRecord(record: record, identity: identity, content: event.content, replay: replay)

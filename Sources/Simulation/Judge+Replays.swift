@@ -33,8 +33,11 @@ extension Judge {
             {
                 return false
             }
-            return start.generation == generation
-                || (start.generation < generation && falseFindings[record.identity] == nil && !hasForgotten)
+            // A generation that was forgotten may come again, by a finding that denies the start.
+            if start.generation == generation {
+                return !(hasForgotten && falseFindings[record.identity]?.contains(generation) ?? false)
+            }
+            return start.generation < generation && falseFindings[record.identity] == nil && !hasForgotten
         }
     }
 

@@ -76,13 +76,14 @@ struct IntakeRecordTests {
 
     @Test("A replay goes where the entry of its dead letter stands")
     func replays() {
-        func moved(_ record: Record, answering key: [UInt8]) -> Int32? {
+        func moved(_ record: Record, answering key: [UInt8], finding: String? = nil) -> Int32? {
             var replay = record
             replay.offset = 50
             replay.headers += [
                 Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, "0a"),
                 Header(Replay.HeaderName.identity, String(decoding: key, as: UTF8.self)),
             ]
+            if let finding { replay.headers.append(Header(Replay.HeaderName.finding, finding)) }
             return Self.mover.move(replay).outgoing.partition
         }
         let offsets: ClosedRange<Int64> = 1...20
@@ -97,6 +98,11 @@ struct IntakeRecordTests {
             weak.value = Array("{".utf8)
             let was = Self.mover.move(weak).outgoing.partition
             #expect(moved(weak, answering: EventIdentity.position(of: weak).key) == was)
+            // Of one that was not whole only a person's word is left.
+            var rest = event
+            rest.value = nil
+            let named = EventIdentity.cloudEvent(source: "/crm", id: "e\(offset)").key
+            #expect(moved(rest, answering: named, finding: "started") == before)
         }
     }
 
@@ -112,6 +118,14 @@ struct IntakeRecordTests {
         #expect(decoded.omitted?.valueBytes == record.value?.count && decoded.omitted?.headers == 2)
         #expect(decoded.record.partition == 3 && decoded.record.offset == 8)
         #expect(decoded.identity.key == EventIdentity.position(of: record).key)
+        var resolution = record
+        resolution.value = nil
+        resolution.headers = [
+            Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, "0a"),
+            Header(Replay.HeaderName.identity, String(decoding: decoded.identity.key, as: UTF8.self)),
+            Header(Replay.HeaderName.finding, "started"),
+        ]
+        #expect(Self.mover.move(resolution).outgoing.partition == moved.outgoing.partition)
         let letter = DeadLetterEncoder(
             topics: ResultTopics(source: "intake", started: "s", deadLetters: "d", ledger: "l"), version: "1"
         ).record(

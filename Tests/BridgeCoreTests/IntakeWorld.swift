@@ -227,7 +227,7 @@ final class IntakeWorld {
             topic: "source", partition: partition, offset: offset, timestamp: 1, key: nil, value: nil)
         return MovedRecord(
             origin: IntakeOrigin(of: record),
-            outgoing: OutgoingRecord(topic: "intake", partition: 0, key: nil, value: [1]))
+            outgoing: OutgoingRecord(topic: "intake", partition: 0, key: nil, value: [1]), partitions: 2)
     }
 
     // MARK: - Transactions

@@ -234,6 +234,24 @@ def test_a_request_that_is_not_whole_can_only_be_recorded_as_started(bridge, for
     assert bridge.starts() == ["cd-big"]
 
 
+@pytest.mark.parametrize("rekey", [False, True])
+def test_a_resolution_that_is_given_again_and_again_counts_once(bridge, rekey):
+    bridge.settings = {"source": {"rekey": rekey}, "deadLetters": {"maximumBytes": "4KiB"}}
+    bridge.prepare()
+    bridge.set_faults({"campaign": "cd-big", "fault": {"kind": "reset", "act": True}})
+    event = cloud_event("big", "cd-big", metadata={"list": SECRET * 400})
+    bridge.produce([{"key": b"k", "partition": 0, "value": json.dumps(event).encode(), "headers": STRUCTURED}])
+    bridge.start_replica("r1")
+    bridge.wait_outcomes(1)
+    (letter,) = letters(bridge)
+    for _ in range(3):
+        run(bridge, "dead-letters", "resolve", letter["place"], "--finding", "started", "--because", "x", "--yes")
+    lags = [("source", bridge.name + "-intake"), ("intake", bridge.name)] if rekey else [("source", bridge.name)]
+    for role, group in lags:
+        until(lambda: not bridge.lag(role, group), f"lag of {role}", 60, every=0.3)
+    assert len(bridge.tail("started").whole()) == 1
+
+
 def test_on_a_terminal_a_replay_shows_what_it_would_do_and_asks(bridge):
     bridge.prepare()
     failing(bridge, 2)

@@ -26,7 +26,8 @@ package struct IntakeMover: Sendable {
             origin: origin,
             outgoing: OutgoingRecord(
                 topic: topic, partition: partition(of: record), key: record.key, value: record.value,
-                headers: kept + origin.headers))
+                headers: kept + origin.headers),
+            partitions: partitions)
     }
 
     /// The marks of a settling transaction.
@@ -37,20 +38,21 @@ package struct IntakeMover: Sendable {
     }
 
     func partition(of record: Record) -> Int32 {
-        Int32(KeyHash(ledgerKey(of: record), key: .fixed).low % UInt64(partitions))
+        MovedRecord.partition(of: identity(of: record), among: partitions)
     }
 
-    /// The key that the record's entry has, or had when it was written. A replay has the identity of its dead letter,
-    /// but for a record without one: that is known by its old place, which the replay names.
-    private func ledgerKey(of record: Record) -> [UInt8] {
+    /// The identity by which the record's entry found its partition, or will. A replay has it again, but for a record
+    /// without one: that is known by its old place, which the replay names. Of a record that was not whole only the name
+    /// is left.
+    private func identity(of record: Record) -> EventIdentity {
         let own = decoder.decodeEvent(record).identity
-        guard own.kind == .position else { return own.key }
+        guard own.kind == .position else { return own }
         do throws(RecordFault) {
-            guard let named = try Replay.of(record)?.identity, named.kind == .position else { return own.key }
-            return named.key
+            guard let (replay, named) = try Replay.of(record) else { return own }
+            return named.kind == .position || replay.isResolution(record) ? named : own
         } catch {
             // It is refused wherever it goes.
-            return own.key
+            return own
         }
     }
 }
@@ -59,14 +61,23 @@ package struct IntakeMover: Sendable {
 package struct MovedRecord: Sendable, Hashable {
     package var origin: IntakeOrigin
     package var outgoing: OutgoingRecord
+    /// Of the intake topic.
+    let partitions: Int
 
-    /// Leaves out what makes it too large for the topic: what is left ends as a dead letter that names its place.
+    static func partition(of identity: EventIdentity, among partitions: Int) -> Int32 {
+        Int32(KeyHash(identity.key, key: .fixed).low % UInt64(partitions))
+    }
+
+    /// Leaves out what makes it too large for the topic: what is left ends as a dead letter that names its place, and has
+    /// its place as its identity.
     mutating func shorten() {
         guard origin.omitted == nil else { return }
         let added = origin.headers.count
+        let valueHash = KeyHash(outgoing.value ?? [], key: .fixed).hex
         origin.omitted = OmittedContent(
-            valueBytes: outgoing.value?.count ?? 0, valueHash: KeyHash(outgoing.value ?? [], key: .fixed).hex,
-            headers: outgoing.headers.count - added)
+            valueBytes: outgoing.value?.count ?? 0, valueHash: valueHash, headers: outgoing.headers.count - added)
+        let identity = EventIdentity.position(of: origin, valueHash: valueHash)
+        outgoing.partition = Self.partition(of: identity, among: partitions)
         if let key = outgoing.key, key.count > Self.longestKeptKey { outgoing.key = nil }
         outgoing.value = nil
         outgoing.headers = origin.headers

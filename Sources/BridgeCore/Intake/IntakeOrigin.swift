@@ -80,7 +80,7 @@ extension RequestDecoder {
         var decoded: DecodedRecord
         if let omitted = origin.omitted {
             decoded = DecodedRecord(
-                record: original, identity: .position(of: original, valueHash: omitted.valueHash),
+                record: original, identity: .position(of: origin, valueHash: omitted.valueHash),
                 content: .failure(RecordFault(.invalidJSON, "the record is too large for the intake topic")))
             decoded.omitted = omitted
         } else {
