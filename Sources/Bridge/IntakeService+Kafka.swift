@@ -89,7 +89,8 @@ extension IntakeService {
         await engine.producerReady(settling: mover.partitions)
         for await plan in engine.transactions {
             guard let group = await engine.group(ofAssignment: plan.assignment) else {
-                await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: false))
+                // As in `BridgeService.transactionLoop`.
+                await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: true))
                 continue
             }
             let work = TransactionalProducer.Work(

@@ -133,6 +133,8 @@ struct Observer: Sendable {
                     .offset: .int(needed),
                     .detail: "events that stood only in what is gone may be started again when they are repeated",
                 ])
+        case .ledgerReread(let entries):
+            line.info("the ledger is read again, to forget what it has forgotten", [.entries: .int(entries)])
         case .gap(let from, let to):
             metrics.missed.add(UInt64(max(0, to - from)))
             line.error(

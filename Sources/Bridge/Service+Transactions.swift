@@ -17,7 +17,8 @@ extension BridgeService {
             let (results, writes) = encoder.records(of: plan, at: clock().wall)
             let records = results + encoder.marks(of: plan, producer: settings.transactionalId)
             guard let group = await engine.group(ofAssignment: plan.assignment) else {
-                await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: false))
+                // Of the assignment that holds nothing can be sent without it; the next one brings it.
+                await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: true))
                 continue
             }
             let work = TransactionalProducer.Work(records: records, offsets: offsets(of: plan), group: group)

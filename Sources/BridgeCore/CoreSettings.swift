@@ -59,8 +59,9 @@ package struct CoreSettings: Sendable {
     package var maximumTransaction = 2000
     /// Bytes of source records whose results go into one transaction.
     package var maximumTransactionBytes = 64 << 20
-    /// Entries of the ledger that the replica keeps in memory.
+    /// Entries of the ledger that the replica keeps in memory, and how often they are counted.
     package var maximumEntries = Int.max
+    package var entriesInterval: Int64 = 600_000
     package var retryInitial: Int64 = 1000
     package var retryMaximum: Int64 = 60_000
     package var retryJitterPercent: Int64 = 50

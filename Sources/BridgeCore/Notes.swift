@@ -40,6 +40,8 @@ package enum PartitionNews: Sendable, Equatable {
     case offsetsMissing(entries: Int)
     /// The ledger partition ends before this offset, to which it was read or must be read.
     case ledgerBroken(needed: Int64)
+    /// There are more entries in memory than there may be: the ledger is read again, without what it has forgotten.
+    case ledgerReread(entries: Int)
     /// Records were removed from the source before this group had read them.
     case gap(from: Int64, to: Int64)
 }

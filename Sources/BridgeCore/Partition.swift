@@ -22,6 +22,10 @@ struct Partition {
     let began: Int64
     var stage = Stage.committedOffset
     var index = LedgerIndex()
+    /// Whether the index was kept from an earlier take-over, and may know what the ledger has forgotten since.
+    var isIndexOld = false
+    /// Blocked for its entries alone, which the ledger forgets in time.
+    var isTooLarge = false
     /// Whether the ledger is tailed already, so that step 3 goes on instead of starting at the beginning.
     var isTailing = false
     /// The ledger has been read up to here.
@@ -46,7 +50,7 @@ struct Partition {
     /// When the ledger's end was asked for, while there is no answer: one question at a time, so that an answer is never
     /// taken for a later one's.
     var markAskedAt: Int64?
-    /// Since when a doubt waits for the ledger's tail, or has waited.
+    /// Since when a doubt or the take-over waits for the ledger's tail, or has waited.
     var tailingSince: Int64?
     /// Committed writes that the ledger's tail has not shown, by the hash of their key.
     var unsighted: [KeyHash: Unsighted] = [:]
@@ -59,6 +63,7 @@ struct Partition {
     init(epoch: Int, began: Int64) {
         self.epoch = epoch
         self.began = began
+        tailingSince = began
     }
 
     /// What the ledger partition cannot end before, unless it is another one; nil: nothing is known of its end.
@@ -67,6 +72,14 @@ struct Partition {
         case .committedOffset, .marks, .draining, .blocked: nil
         case .ledger(_, let mark): max(mark, ledgerEnd)
         case .control, .owned: isTailing ? ledgerEnd : nil
+        }
+    }
+
+    /// Whether the take-over stands where a transaction without its marker would hold it up.
+    var mayWaitForMarkers: Bool {
+        switch stage {
+        case .committedOffset, .ledger: true
+        case .marks, .control, .owned, .draining, .blocked: false
         }
     }
 

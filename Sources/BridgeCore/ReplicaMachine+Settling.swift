@@ -7,7 +7,7 @@ extension ReplicaMachine {
     }
 
     /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
-    /// partitions were given up or while an own doubt cannot read on.
+    /// partitions were given up or while an own doubt or a take-over cannot read on.
     ///
     /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
     /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
@@ -46,7 +46,9 @@ extension ReplicaMachine {
                 if case .tailing = doubt.step { return true }
                 return false
             }
-            let waits = isTailing == true || partitions[number]?.sighting.isTailing == true
+            let waits =
+                isTailing == true || partitions[number]?.sighting.isTailing == true
+                || partitions[number]?.mayWaitForMarkers == true
             partitions[number]?.tailingSince = waits ? now.monotonic : nil
             if waits { settle() }
         }

@@ -57,6 +57,7 @@ extension ReplicaMachine {
         if rereads, old.isTailing { steps.append(.stop(partition: number)) }
         begin(number, at: now)
         partitions[number]?.index = old.index
+        partitions[number]?.isIndexOld = true
         partitions[number]?.unsighted = old.unsighted
         guard !rereads else { return }
         partitions[number]?.isTailing = old.isTailing
@@ -102,7 +103,9 @@ extension ReplicaMachine {
             partitions[number]?.isTailing = true
             steps.append(.readLedger(partition: number, epoch: epoch))
         }
-        if marks.ledgerHigh == marks.ledgerLow || partition.ledgerEnd >= marks.ledgerHigh { ledgerRead(number) }
+        if marks.ledgerHigh == marks.ledgerLow || partition.ledgerEnd >= marks.ledgerHigh {
+            ledgerRead(number, at: now)
+        }
     }
 
     /// 3. One record of the ledger, with the hash of its key or of the identity that it tells of.
@@ -152,19 +155,16 @@ extension ReplicaMachine {
         guard let partition = partitions[number], partition.isTailing else { return }
         partitions[number]?.ledgerEnd = max(partition.ledgerEnd, offset)
         if case .ledger(_, let mark) = partition.stage, offset >= mark || isBroken(.ledgerReadToFirstEnd) {
-            ledgerRead(number)
+            ledgerRead(number, at: now)
         }
         decideDoubts(partition: number, at: now)
         findUndone(in: number, at: now)
     }
 
-    private mutating func ledgerRead(_ number: Int32) {
+    private mutating func ledgerRead(_ number: Int32, at now: Moment) {
         guard let partition = partitions[number], case .ledger(let start, _) = partition.stage else { return }
-        if partitions.values.reduce(0, { $0 + $1.index.count }) > settings.maximumEntries {
-            block(
-                number,
-                "the ledgers of the assigned partitions have more than \(settings.maximumEntries) entries: raise"
-                    + " ledger.maximumEntries, or add replicas")
+        if entries > settings.maximumEntries {
+            takeLess(number, at: now)
             return
         }
         if let text = partition.unreadable {
@@ -184,6 +184,7 @@ extension ReplicaMachine {
             case .control(let start) = partition.stage
         else { return }
         partitions[number]?.stage = .owned
+        partitions[number]?.tailingSince = nil
         partitions[number]?.position = start
         // A start above the group's offset is written down, although no record may ever come.
         if start > max(partition.committed, 0) { partitions[number]?.watermarkMovedAt = now.monotonic }
@@ -224,7 +225,7 @@ extension ReplicaMachine {
         return true
     }
 
-    private mutating func block(_ number: Int32, _ text: String) {
+    mutating func block(_ number: Int32, _ text: String) {
         partitions[number]?.stage = .blocked
         handOverIdle(number)
         notes.append(.partition(number, .blocked(text)))

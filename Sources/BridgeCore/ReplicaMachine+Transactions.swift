@@ -8,6 +8,7 @@ extension ReplicaMachine {
         guard open == nil, isProducerReady, !groupIsStale, let assignment else { return nil }
         transactions += 1
         sweepUnsighted(at: now)
+        boundEntries(at: now)
         settleSlowTails(at: now)
         if settleAttempts > 0 && !isDraining { return settling(assignment) }
         if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }

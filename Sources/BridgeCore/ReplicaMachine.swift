@@ -44,6 +44,7 @@ package struct ReplicaMachine: ~Copyable {
     var windowBytes = 0
     var sweptAt: Int64 = 0
     var sightedAt: Int64 = 0
+    var entriesCountedAt: Int64 = 0
     var steps: [TakeOverStep] = []
     var lates: [LateWrite] = []
     /// Late answers that are not known to be written. A process that gets their partition back, after an outage of the

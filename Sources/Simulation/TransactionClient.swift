@@ -56,7 +56,7 @@ final class TransactionClient {
     func run(_ work: Work) {
         open = work.id
         guard let metadata = client.metadata[work.assignment], let epoch else {
-            finish(work, .aborted(culprits: [], groupIsStale: false))
+            finish(work, .aborted(culprits: [], groupIsStale: true))
             return
         }
         guard work.culprits.isEmpty else {

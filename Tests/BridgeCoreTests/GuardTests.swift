@@ -202,6 +202,57 @@ struct GuardTests {
         #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.stage) == [.blocked])
     }
 
+    private func stages(_ harness: Harness) -> [ReplicaSnapshot.Stage] {
+        harness.machine.snapshot(at: harness.now).partitions.map(\.stage)
+    }
+
+    /// A replica that has ended two events, and may keep one in memory.
+    private func overfull() -> Harness {
+        let harness = Harness.owning {
+            $0.maximumEntries = 1
+            $0.entriesInterval = 100_000
+        }
+        harness.admit(event("a", offset: 0, stream: "?"), event("b", offset: 1, stream: "?"))
+        harness.commitAll()
+        return harness
+    }
+
+    @Test("What the ledger has forgotten does not block a partition that is taken over anew")
+    func forgottenEntries() throws {
+        let harness = overfull()
+        harness.ledgerLow[0] = 2
+        harness.machine.transactionEnded(try #require(lostTransaction(harness)), .lost, at: harness.now)
+        harness.machine.producerReady(at: harness.now)
+        harness.takeOver()
+        #expect(stages(harness) == [.owned])
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.ledgerEntries) == [0])
+    }
+
+    private func lostTransaction(_ harness: Harness) -> Int? {
+        harness.admit(event("c", offset: 2, stream: "?"))
+        return harness.begin()?.id
+    }
+
+    @Test("Too many entries in memory: the ledger is read again, and what does not fit then is tried again later")
+    func boundedEntries() throws {
+        let harness = overfull()
+        harness.wait(49_000)
+        harness.commitAll()
+        harness.takeOver()
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.ledgerEntries) == [2])
+        harness.wait(2000)
+        harness.commitAll()
+        harness.takeOver()
+        #expect(stages(harness) == [.blocked])
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.ledgerEntries) == [0])
+        harness.ledgerLow[0] = 1
+        harness.wait(100_000)
+        harness.commitAll()
+        harness.takeOver()
+        #expect(stages(harness) == [.owned])
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.ledgerEntries) == [1])
+    }
+
     @Test("An open circuit pauses its account only, and its probe brings all of it back")
     func openCircuit() throws {
         let harness = Harness.owning(connections: [

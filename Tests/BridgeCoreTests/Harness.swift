@@ -10,6 +10,8 @@ final class Harness {
     var now = Moment(wall: 1_760_000_000_000, monotonic: 50_000)
     /// Committed ledger records of each partition, as bytes.
     var ledger: [Int32: [(key: [UInt8], value: [UInt8])]] = [:]
+    /// Records of each that retention has removed.
+    var ledgerLow: [Int32: Int] = [:]
     var groupOffsets: [Int32: Int64] = [:]
     var sourceLow: [Int32: Int64] = [:]
     var sourceHigh: [Int32: Int64] = [:]
@@ -105,7 +107,8 @@ final class Harness {
 
     func marks(of partition: Int32) -> PartitionMarks {
         PartitionMarks(
-            ledgerLow: 0, ledgerHigh: Int64(ledger[partition]?.count ?? 0), sourceLow: sourceLow[partition] ?? 0,
+            ledgerLow: Int64(ledgerLow[partition] ?? 0), ledgerHigh: Int64(ledger[partition]?.count ?? 0),
+            sourceLow: sourceLow[partition] ?? 0,
             sourceHigh: sourceHigh[partition] ?? 1_000_000)
     }
 
@@ -113,7 +116,7 @@ final class Harness {
     func tail(_ partition: Int32, andEnd: Bool = true) {
         guard let from = tailed[partition] else { return }
         let records = ledger[partition] ?? []
-        for record in records[from...] {
+        for record in records[max(from, ledgerLow[partition] ?? 0)...] {
             machine.ledger(partition: partition, LedgerWire.read(key: record.key, value: record.value), at: now)
         }
         tailed[partition] = records.count

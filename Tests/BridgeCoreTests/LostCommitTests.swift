@@ -274,6 +274,29 @@ struct HangingTransactionTests {
         #expect(harness.commit()?.kinds == ["attempting 1"])
     }
 
+    @Test("A take-over that gets no offsets, or no end of the ledger, settles again after a while", arguments: [0, 1])
+    func settlesForTakeOver(step: Int) {
+        let harness = Harness(partitions: 1) { $0.settledPartitions = 1 }
+        harness.seed(Harness.LedgerSeed(record: event("x", offset: 0), state: .started(instanceID: nil)))
+        harness.machine.producerReady(at: harness.now)
+        harness.assign([0])
+        harness.takeOver { taken in
+            switch taken {
+            case .committedOffset: step == 0
+            case .readLedger: step == 1
+            default: false
+            }
+        }
+        for _ in 0..<3 {
+            let plan = harness.begin()
+            #expect(plan?.settles == 1)
+            if let plan { harness.end(plan, .aborted(culprits: [], groupIsStale: false)) }
+        }
+        #expect(harness.begin() == nil)
+        harness.wait(21_000)
+        #expect(harness.begin()?.settles == 1)
+    }
+
     @Test("After a lost transaction the next producer settles again; where it cannot, the rest goes on after all")
     func again() throws {
         let harness = Harness.owning { $0.settledPartitions = 3 }

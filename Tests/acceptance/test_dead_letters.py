@@ -248,7 +248,7 @@ def test_a_resolution_that_is_given_again_and_again_counts_once(bridge, rekey):
         run(bridge, "dead-letters", "resolve", letter["place"], "--finding", "started", "--because", "x", "--yes")
     lags = [("source", bridge.name + "-intake"), ("intake", bridge.name)] if rekey else [("source", bridge.name)]
     for role, group in lags:
-        until(lambda: not bridge.lag(role, group), f"lag of {role}", 60, every=0.3)
+        until(lambda role=role, group=group: not bridge.lag(role, group), f"lag of {role}", 60, every=0.3)
     assert len(bridge.tail("started").whole()) == 1
 
 

@@ -24,9 +24,11 @@ package struct IntakeMachine: ~Copyable {
     /// The broker has called our generation illegal: no transaction until the group has told the news (L1).
     var groupIsStale = false
     var isProducerReady = false
-    /// Partitions of the intake topic that a new producer's first transaction settles, and attempts that are left.
+    /// Partitions of the intake topic that a new producer's first transaction settles, attempts that are left, and when
+    /// it was last looked whether a take-over waits for one.
     var settledPartitions: Int32 = 0
     var settleAttempts = 0
+    var settlesSince: Int64 = 0
     private var isDraining = false
     var open: (plan: IntakePlan, epochs: [Int32: Int])?
     var transactions = 0
@@ -111,6 +113,7 @@ package struct IntakeMachine: ~Copyable {
     /// The next transaction, or nil while one is open, the producer is not ready or nothing is due.
     package mutating func nextTransaction(at now: Moment) -> IntakePlan? {
         guard open == nil, isProducerReady, !groupIsStale, !isDraining, let assignment else { return nil }
+        settleAgain(at: now)
         if settleAttempts > 0 { return settling(assignment) }
         var plan = IntakePlan(id: transactions + 1, assignment: assignment, records: [], sources: [], offsets: [:])
         var bytes = 0
@@ -157,6 +160,17 @@ package struct IntakeMachine: ~Copyable {
         return plan
     }
 
+    /// A take-over that takes longer than this may wait for a transaction that a broker left open.
+    private static let takeOverTime: Int64 = 20_000
+
+    private mutating func settleAgain(at now: Moment) {
+        guard settledPartitions > 0, settleAttempts == 0, now.monotonic - settlesSince >= Self.takeOverTime else {
+            return
+        }
+        settlesSince = now.monotonic
+        if partitions.values.contains(where: { $0.stage == .committedOffsets }) { settleAttempts = 3 }
+    }
+
     private mutating func pop(_ number: Int32) -> MovedRecord? {
         guard let record = partitions[number]?.waiting.popFirst() else { return nil }
         partitions[number]?.bytes -= record.bytes
@@ -175,8 +189,12 @@ package struct IntakeMachine: ~Copyable {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
         if ended.plan.settles > 0 {
-            // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
-            if case .committed = end { settleAttempts = 0 } else { settleAttempts -= 1 }
+            // As `ReplicaMachine.transactionEnded`.
+            switch end {
+            case .committed: settleAttempts = 0
+            case .aborted(_, let isStale) where isStale || ended.plan.assignment != assignment: break
+            case .aborted, .lost: settleAttempts -= 1
+            }
         }
         switch end {
         case .committed:

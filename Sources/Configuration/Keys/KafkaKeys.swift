@@ -148,7 +148,7 @@ extension Key where Root == BridgeSettings {
             ),
             .value(
                 "ledger.maximumEntries", \.ledger.maximumEntries, .integer(1000...100_000_000),
-                "Most entries that a replica keeps in memory, about 100 bytes each. A partition that does not fit stays paused."
+                "Most entries that a replica keeps in memory, about 100 bytes each; they are counted every ten minutes. A partition that does not fit stays paused until the ledger has forgotten enough."
             ),
             .value(
                 "ledger.progressWarning", \.ledger.progressWarning, .duration(.seconds(1)...(.minutes(10))),
