@@ -15,7 +15,11 @@ extension BridgeService {
             await pause(settings.kafka.statisticsInterval)
             let partitions = await engine.snapshot().partitions
             do throws(KafkaError) {
-                for place in short.standing(try await shortLedgers(partitions), at: clock().monotonic) {
+                for place in short.standing(try await shortPlaces(partitions), at: clock().monotonic) {
+                    guard place.topic != settings.topics.control else {
+                        finishSink.yield(.joinAnew("\(place) ends before what was read of it: it was made anew"))
+                        continue
+                    }
                     let needed = partitions.first { $0.partition == place.partition }?.ledgerNeeded
                     await engine.ledgerBroken(partition: place.partition, needed: needed ?? 0)
                 }
@@ -29,8 +33,8 @@ extension BridgeService {
         }
     }
 
-    /// Ledger partitions that end before what is needed of them, with that offset.
-    private func shortLedgers(
+    /// Partitions that end before what is needed or was read of them, with that offset.
+    private func shortPlaces(
         _ partitions: [ReplicaSnapshot.PartitionState]
     ) async throws(KafkaError) -> [TopicPartition: Int64?] {
         var found: [TopicPartition: Int64?] = [:]
@@ -40,6 +44,9 @@ extension BridgeService {
             let end = try await admin.watermarks(place).high
             found[place] = .some(end < needed ? needed : nil)
         }
+        let control = TopicPartition(settings.topics.control, 0)
+        let read = await engine.controlEnd
+        if read >= 0 { found[control] = .some(try await admin.watermarks(control).high < read ? read : nil) }
         return found
     }
 

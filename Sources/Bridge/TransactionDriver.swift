@@ -19,6 +19,7 @@ struct TransactionDriver {
     private let properties: ClientSettings
     private let kind: String
     private var losses = 0
+    private var fences = Fences()
 
     private static let mostLosses = 5
 
@@ -64,6 +65,11 @@ struct TransactionDriver {
             patience.logger.warning(
                 "a transaction's outcome is not known: everything is taken over anew",
                 [.error: .error(error), .detail: .string(transactionalID)])
+            if error.code == .fenced, fences.areByAnother(at: .now) {
+                let text =
+                    "another process has the transactional id \(transactionalID): give every replica its own replica.name"
+                return .end(.joinAnew(text, isFence: true))
+            }
             if losses > Self.mostLosses {
                 return .end(.failed("\(losses) transactions in a row were lost: \(error)"))
             }
@@ -107,6 +113,20 @@ struct TransactionDriver {
             }
         }
         return nil
+    }
+}
+
+/// When a producer was fenced. Once or twice it may be by this replica's own requests from before an outage, or by the
+/// coordinator after a time-out; again and again it is by another process of the same name.
+struct Fences {
+    private static let most = 2
+    private static let window: Duration = .seconds(120)
+    private var times: [ContinuousClock.Instant] = []
+
+    /// Counts one more. Whether another process must have the name.
+    mutating func areByAnother(at now: ContinuousClock.Instant) -> Bool {
+        times = times.filter { now - $0 < Self.window } + [now]
+        return times.count > Self.most
     }
 }
 

@@ -5,6 +5,20 @@ import Testing
 
 @testable import Bridge
 
+@Suite("Fences of a producer")
+struct FenceTests {
+    @Test("The third within two minutes is by another process, one now and then is not")
+    func another() {
+        let start = ContinuousClock.now
+        func verdicts(_ seconds: [Int]) -> [Bool] {
+            var fences = Fences()
+            return seconds.map { fences.areByAnother(at: start + .seconds($0)) }
+        }
+        #expect(verdicts([0, 20, 40]) == [false, false, true])
+        #expect(verdicts([0, 20, 121, 240, 262]) == [false, false, false, false, false])
+    }
+}
+
 @Suite("Places that stand, and ends of the consumer", .timeLimit(.minutes(5)))
 struct WatchTests {
     private let place = TopicPartition("started", 1)
