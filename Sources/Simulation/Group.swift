@@ -6,7 +6,7 @@ struct GroupMetadata {
     var generation: Int
 }
 
-/// A consumer group as its coordinator sees it.
+/// The consumer group as its coordinator sees it.
 final class Group {
     struct Member {
         let id: Int
@@ -19,10 +19,6 @@ final class Group {
     }
 
     unowned let world: World
-    /// For the story.
-    let name: String
-    /// The topic whose partitions the group divides.
-    let topic: KeyPath<World, [Log]>
     private(set) var generation = 0
     private(set) var members: [Member] = []
     private(set) var isPreparing = false
@@ -35,11 +31,7 @@ final class Group {
 
     private static let rebalanceTimeout: Int64 = 60_000
 
-    init(_ world: World, name: String, topic: KeyPath<World, [Log]>) {
-        self.world = world
-        self.name = name
-        self.topic = topic
-    }
+    init(_ world: World) { self.world = world }
 
     func index(of member: Int) -> Int? { members.firstIndex { $0.id == member } }
 
@@ -78,7 +70,7 @@ final class Group {
     private func beginRebalance(_ why: String, joining: Int? = nil) {
         guard !members.isEmpty, !isPreparing else { return }
         world.count(.rebalance)
-        world.story("\(name) rebalances: \(why)")
+        world.story("the group rebalances: \(why)")
         isPreparing = true
         round += 1
         let round = round
@@ -113,7 +105,7 @@ final class Group {
     func remove(_ member: Int, _ why: String) {
         guard let index = index(of: member) else { return }
         let client = members[index].client
-        world.story("\(name) removes replica \(client.process): \(why)")
+        world.story("the group removes replica \(client.process): \(why)")
         members.remove(at: index)
         client.process.receiveGroup(after: world.latency() + world.between(0, world.isCalm ? 500 : 3000)) {
             client.membershipLost(member)
@@ -146,7 +138,7 @@ final class Group {
             members[index].assigned =
                 world.setup.isCooperative ? wanted.filter { owner[$0] == nil || owner[$0] == id } : wanted
             let process = members[index].client.process
-            world.story("\(name), generation \(generation): \(members[index].assigned) for replica \(process)")
+            world.story("the group, generation \(generation): \(members[index].assigned) for replica \(process)")
             tellAssignment(of: members[index])
         }
     }
@@ -163,7 +155,7 @@ final class Group {
     private func repairUnowned() {
         world.after(20_000) { [self] in
             let owned = members.flatMap(\.assigned)
-            guard !isPreparing, owned.count < world[keyPath: topic].count else { return }
+            guard !isPreparing, owned.count < world.source.count else { return }
             world.count(.partitionUnowned)
             beginRebalance("a partition has no owner")
         }
@@ -171,7 +163,7 @@ final class Group {
 
     /// Each partition gets a member; those that have one that still lives keep it, in a follow-up of the same change.
     private func setTarget() {
-        let partitions = world[keyPath: topic].indices
+        let partitions = world.source.indices
         let ids = members.map(\.id)
         var load: [Int: Int] = [:]
         for partition in partitions {
@@ -186,8 +178,4 @@ final class Group {
             load[id, default: 0] += 1
         }
     }
-}
-
-extension Group: Equatable {
-    static func == (left: Group, right: Group) -> Bool { left === right }
 }

@@ -1,20 +1,11 @@
 internal import BridgeCore
 
-/// Who takes what a group gives and takes away.
-protocol GroupUser: AnyObject {
-    /// Nothing of a reading of this partition that was begun before counts any more.
-    func stopReading(_ partition: Int32)
-    func assigned(number: Int, partitions: [Int32])
-    func revoked(number: Int, partitions: [Int32], isLost: Bool, deadline: Int64)
-}
-
 /// The consumer's side of rebalances, as the Kafka client reports them: every event has a number, each ends a held revoke
 /// of a lower number.
 final class GroupClient {
     unowned let process: Process
-    private unowned let user: any GroupUser
-    private unowned let group: Group
     private unowned let world: World
+    private var group: Group { world.group }
     /// nil: no member.
     private(set) var member: Int?
     private var lostMember = 0
@@ -38,10 +29,8 @@ final class GroupClient {
         var deadline: Int64
     }
 
-    init(_ group: Group, of process: Process, user: any GroupUser) {
-        self.group = group
+    init(of process: Process) {
         self.process = process
-        self.user = user
         world = process.world
     }
 
@@ -152,8 +141,8 @@ final class GroupClient {
         takenBack = []
         metadata = [rebalances: GroupMetadata(member: member, generation: generation)]
         world.story("\(process) is assigned \(new), generation \(generation)")
-        for partition in new { user.stopReading(partition) }
-        user.assigned(number: rebalances, partitions: new)
+        for partition in new { process.stopReading(partition) }
+        process.assigned(number: rebalances, partitions: new)
     }
 
     private func hold(_ partitions: [Int32], added: [Int32], generation: Int) {
@@ -168,8 +157,8 @@ final class GroupClient {
         let deadline = process.moment.monotonic + world.setup.holdDeadline
         held = HeldRevoke(
             number: rebalances, partitions: partitions, added: added, generation: generation, deadline: deadline)
-        for partition in partitions { user.stopReading(partition) }
-        user.revoked(number: rebalances, partitions: partitions, isLost: false, deadline: deadline)
+        for partition in partitions { process.stopReading(partition) }
+        process.revoked(number: rebalances, partitions: partitions, isLost: false, deadline: deadline)
     }
 
     /// The machine lets go of a held revoke. One that was overtaken is not answered.
@@ -202,9 +191,9 @@ final class GroupClient {
         rebalances += 1
         let lost = owned
         owned = []
-        for partition in lost { user.stopReading(partition) }
+        for partition in lost { process.stopReading(partition) }
         if !lost.isEmpty {
-            user.revoked(number: rebalances, partitions: lost, isLost: true, deadline: process.moment.monotonic)
+            process.revoked(number: rebalances, partitions: lost, isLost: true, deadline: process.moment.monotonic)
         }
         join()
     }

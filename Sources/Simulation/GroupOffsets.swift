@@ -10,7 +10,7 @@ extension Group {
             world.count(.ruleL2Fence)
             return false
         }
-        transaction.touch(.offsets(self))
+        transaction.touch(.offsets)
         for (partition, offset) in offsets { pending[partition, default: [:]][transaction.id] = offset }
         return true
     }
@@ -35,7 +35,7 @@ extension Group {
 
     private func commit(_ offset: Int64, of partition: Int32) {
         committed[partition] = offset
-        let log = world[keyPath: topic][Int(partition)]
+        let log = world.source[Int(partition)]
         guard offset == log.high, offset > 0, case .marker = log[offset - 1].content else { return }
         world.count(.watermarkBehindMarker)
     }
@@ -45,7 +45,7 @@ extension Group {
     func lose() -> Bool {
         guard members.isEmpty, pending.isEmpty, !committed.isEmpty else { return false }
         world.count(.offsetsLost)
-        world.story("the offsets of \(name) are gone")
+        world.story("the group's offsets are gone")
         committed = [:]
         return true
     }

@@ -2,7 +2,7 @@ internal import BridgeCore
 
 /// One replica's process: the real machine, and a driver that brings it the world's answers and carries out what it
 /// decides, as the service's drivers do.
-final class Process: GroupUser, CustomStringConvertible {
+final class Process: CustomStringConvertible {
     enum State { case running, stopped, dead }
 
     unowned let world: World
@@ -20,7 +20,7 @@ final class Process: GroupUser, CustomStringConvertible {
     private var lastArrival: Int64 = 0
 
     // The group.
-    private(set) lazy var client = GroupClient(world.group, of: self, user: self)
+    private(set) lazy var client = GroupClient(of: self)
     var isCut = false
     private var groupBacklog: [() -> Void] = []
     private var lastGroupArrival: Int64 = 0
@@ -37,10 +37,8 @@ final class Process: GroupUser, CustomStringConvertible {
     var isControlIdle = false
     var controlWaits: [ControlWait] = []
 
-    // The producers.
-    private(set) lazy var producer = TransactionClient(slot, of: self, client: client, group: world.group) {
-        [unowned self] in machine.producerReady(at: moment)
-    }
+    // The producer.
+    private(set) lazy var producer = TransactionClient(of: self)
     var latesUnderWay = 0
     /// When a transaction was lost last (for coverage of L5), and the attempts whose intents were in it (of L6).
     var lostAt: Int64 = -1
@@ -158,7 +156,7 @@ final class Process: GroupUser, CustomStringConvertible {
                 world.judge.acts(owner, on: place, "writes an intent for")
                 checkCoolDown(place)
             }
-            receive(after: world.between(0, 2)) { self.run(plan) }
+            receive(after: world.between(0, 2)) { self.producer.run(plan) }
         }
         for number in machine.finishedRevokes(at: now) {
             receive(after: world.between(0, 2)) { self.client.finishRevoke(number) }
@@ -218,6 +216,7 @@ final class Process: GroupUser, CustomStringConvertible {
 
     // MARK: - Its partitions
 
+    /// Nothing of a reading of this partition that was begun before counts any more.
     func stopReading(_ partition: Int32) { sources[partition] = nil }
 
     func assigned(number: Int, partitions: [Int32]) {

@@ -3,7 +3,7 @@ internal import BridgeCore
 /// One transaction of the broker.
 final class Transaction {
     enum State { case open, committing, aborting, committed, aborted }
-    enum Place: Equatable { case ledger(Int), results, offsets(Group) }
+    enum Place: Hashable { case ledger(Int), results, offsets }
 
     let id: Int
     /// The transactional id.
@@ -171,7 +171,7 @@ extension World {
         case .results:
             results.marker(transaction.id, at: now)
             operatorsLook()
-        case .offsets(let group): group.mark(transaction)
+        case .offsets: group.mark(transaction)
         }
     }
 

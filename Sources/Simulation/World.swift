@@ -25,7 +25,7 @@ final class World {
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
-    private(set) lazy var group = Group(self, name: "the group", topic: \.source)
+    private(set) lazy var group = Group(self)
     // The API.
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
