@@ -76,7 +76,6 @@ package struct CoreSettings: Sendable {
     package var offsetInterval: Int64 = 1000
     /// Ledger partitions that a new producer's first transaction settles (see `ReplicaMachine.settling`); 0: none.
     package var settledPartitions: Int32 = 0
-    package var settleAttempts = 3
     /// For how long a replica may act on the holds that it has confirmed, and how often it confirms them; 0: there are
     /// no holds.
     package var leaseDuration: Int64 = 0

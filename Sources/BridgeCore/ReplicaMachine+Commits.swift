@@ -6,13 +6,7 @@ extension ReplicaMachine {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
         if ended.plan.settles > 0 {
-            // It mends what a broker did; where it cannot be written, all else says why and must not wait for it.
-            // An attempt that only its assignment ended is none.
-            switch end {
-            case .committed: settleAttempts = 0
-            case .aborted(_, let isStale) where isStale || ended.plan.assignment != assignment: break
-            case .aborted, .lost: settleAttempts -= 1
-            }
+            settleAttempts.ended(end, isBound: ended.plan.assignment == assignment)
         }
         switch end {
         case .committed:

@@ -39,8 +39,6 @@ extension ReplicaMachine {
         guard let old = partitions[number] else { return }
         notes.append(.partition(number, .ledgerReread(entries: old.index.count)))
         clear(number, isLost: false)
-        if old.isTailing { steps.append(.stop(partition: number)) }
-        begin(number, at: now)
-        partitions[number]?.unsighted = old.unsighted
+        beginAgain(number, knowing: old, rereads: true, forgets: true, at: now)
     }
 }

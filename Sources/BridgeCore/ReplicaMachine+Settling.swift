@@ -3,7 +3,8 @@
 extension ReplicaMachine {
     /// The next transaction settles what the broker may have left open.
     mutating func settle() {
-        settleAttempts = settings.settledPartitions > 0 && !isBroken(.nothingIsSettled) ? settings.settleAttempts : 0
+        guard settings.settledPartitions > 0, !isBroken(.nothingIsSettled) else { return }
+        settleAttempts.begin()
     }
 
     /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
@@ -35,12 +36,11 @@ extension ReplicaMachine {
         return plan
     }
 
-    /// A tail that takes longer than this may wait for a transaction of ours that a broker left open.
-    private static let tailTime: Int64 = 20_000
-
     mutating func settleSlowTails(at now: Moment) {
         for number in numbers {
-            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= Self.tailTime else { continue }
+            guard let since = partitions[number]?.tailingSince, now.monotonic - since >= SettleAttempts.patience else {
+                continue
+            }
             let isTailing = partitions[number]?.deciding.contains { offset in
                 guard case .inDoubt(let doubt)? = partitions[number]?.requests[offset]?.phase else { return false }
                 if case .tailing = doubt.step { return true }

@@ -50,14 +50,18 @@ extension ReplicaMachine {
 
     /// Begins with what this process knows of a partition that was its own all the time.
     ///
-    /// - Parameter rereads: whether the ledger is read from its beginning; else its tail goes on.
-    private mutating func beginAgain(
-        _ number: Int32, knowing old: Partition, rereads: Bool = false, at now: Moment
+    /// - Parameters:
+    ///   - rereads: whether the ledger is read from its beginning; else its tail goes on.
+    ///   - forgets: whether only what it shows then is known of it.
+    mutating func beginAgain(
+        _ number: Int32, knowing old: Partition, rereads: Bool = false, forgets: Bool = false, at now: Moment
     ) {
         if rereads, old.isTailing { steps.append(.stop(partition: number)) }
         begin(number, at: now)
-        partitions[number]?.index = old.index
-        partitions[number]?.isIndexOld = true
+        if !forgets {
+            partitions[number]?.index = old.index
+            partitions[number]?.isIndexOld = true
+        }
         partitions[number]?.unsighted = old.unsighted
         guard !rereads else { return }
         partitions[number]?.isTailing = old.isTailing

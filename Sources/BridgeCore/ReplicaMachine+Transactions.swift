@@ -10,7 +10,7 @@ extension ReplicaMachine {
         sweepUnsighted(at: now)
         boundEntries(at: now)
         settleSlowTails(at: now)
-        if settleAttempts > 0 && !isDraining { return settling(assignment) }
+        if settleAttempts.left > 0 && !isDraining { return settling(assignment) }
         if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)

@@ -19,8 +19,8 @@ package struct ReplicaMachine: ~Copyable {
     /// The broker has called our generation illegal: no transaction until the group has told the news (L1).
     var groupIsStale = false
     var isProducerReady = false
-    /// Attempts that are left to settle what the producer before this one may have left open.
-    var settleAttempts = 0
+    /// For what the producer before this one may have left open.
+    var settleAttempts = SettleAttempts()
     /// Partitions of results that stand behind a transaction which may have been ours.
     var standingResults: [ResultPlace] = []
     var isDraining = false

@@ -96,7 +96,7 @@ package actor Producer {
             }
         }
         // What it was is told by the client only; the records' own errors say no more than that it is over.
-        guard let fatal = producer.fatalError else { return results }
+        guard results.contains(where: { $0 != nil }), let fatal = producer.fatalError else { return results }
         return results.map { $0 == nil ? nil : fatal }
     }
 

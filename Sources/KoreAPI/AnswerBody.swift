@@ -36,7 +36,7 @@ struct AnswerBody {
         return Int64(text) ?? Double(text).flatMap { Int64(exactly: $0) }
     }
 
-    /// The API's own errors, in its documented shape `{"errors":[{"msg":...,"code":...}]}`.
+    /// The errors that the body lists, in the API's documented shape `{"errors":[{"msg":...,"code":...}]}` or one like it.
     var apiErrors: [(message: String, code: String?)] {
         (json?["errors"]?.array ?? []).compactMap { entry in
             let message = (entry["msg"] ?? entry["message"]).flatMap(plainText)

@@ -49,7 +49,7 @@ extension IntakeMachine {
     package mutating func producerReady(settling partitions: Int32 = 0) {
         isProducerReady = true
         settledPartitions = partitions
-        settleAttempts = partitions > 0 ? 3 : 0
+        if partitions > 0 { settleAttempts.begin() }
         for number in numbers { askForOffsets(number) }
     }
 

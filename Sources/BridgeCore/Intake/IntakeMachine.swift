@@ -24,10 +24,10 @@ package struct IntakeMachine: ~Copyable {
     /// The broker has called our generation illegal: no transaction until the group has told the news (L1).
     var groupIsStale = false
     var isProducerReady = false
-    /// Partitions of the intake topic that a new producer's first transaction settles, attempts that are left, and when
-    /// it was last looked whether a take-over waits for one.
+    /// Partitions of the intake topic that a new producer's first transaction settles, and when it was last looked whether
+    /// a take-over waits for one.
     var settledPartitions: Int32 = 0
-    var settleAttempts = 0
+    var settleAttempts = SettleAttempts()
     var settlesSince: Int64 = 0
     private var isDraining = false
     var open: (plan: IntakePlan, epochs: [Int32: Int])?
@@ -114,7 +114,7 @@ package struct IntakeMachine: ~Copyable {
     package mutating func nextTransaction(at now: Moment) -> IntakePlan? {
         guard open == nil, isProducerReady, !groupIsStale, !isDraining, let assignment else { return nil }
         settleAgain(at: now)
-        if settleAttempts > 0 { return settling(assignment) }
+        if settleAttempts.left > 0 { return settling(assignment) }
         var plan = IntakePlan(id: transactions + 1, assignment: assignment, records: [], sources: [], offsets: [:])
         var bytes = 0
         // One of each partition in turn, so that a long one does not hold the others back.
@@ -160,15 +160,13 @@ package struct IntakeMachine: ~Copyable {
         return plan
     }
 
-    /// A take-over that takes longer than this may wait for a transaction that a broker left open.
-    private static let takeOverTime: Int64 = 20_000
-
+    /// A take-over may wait for a transaction that a broker left open.
     private mutating func settleAgain(at now: Moment) {
-        guard settledPartitions > 0, settleAttempts == 0, now.monotonic - settlesSince >= Self.takeOverTime else {
-            return
-        }
+        guard settledPartitions > 0, settleAttempts.left == 0,
+            now.monotonic - settlesSince >= SettleAttempts.patience
+        else { return }
         settlesSince = now.monotonic
-        if partitions.values.contains(where: { $0.stage == .committedOffsets }) { settleAttempts = 3 }
+        if partitions.values.contains(where: { $0.stage == .committedOffsets }) { settleAttempts.begin() }
     }
 
     private mutating func pop(_ number: Int32) -> MovedRecord? {
@@ -189,12 +187,7 @@ package struct IntakeMachine: ~Copyable {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
         if ended.plan.settles > 0 {
-            // As `ReplicaMachine.transactionEnded`.
-            switch end {
-            case .committed: settleAttempts = 0
-            case .aborted(_, let isStale) where isStale || ended.plan.assignment != assignment: break
-            case .aborted, .lost: settleAttempts -= 1
-            }
+            settleAttempts.ended(end, isBound: ended.plan.assignment == assignment)
         }
         switch end {
         case .committed:
