@@ -5,17 +5,14 @@ internal import JSON
 struct AnswerBody {
     /// nil where the body is no JSON object.
     let json: JSONValue?
-    /// Whether `json` was made out of something that is no JSON.
-    private let isLoose: Bool
     let isHTML: Bool
     /// The body as text where it is no JSON; bounded.
     let text: String
 
     init(_ bytes: [UInt8], contentType: String?) {
         let utf8 = AnswerBody.asUTF8(bytes)
-        let (value, isLoose) = AnswerBody.parse(utf8)
+        let value = AnswerBody.parse(utf8)
         json = value?.object == nil ? nil : value
-        self.isLoose = isLoose
         let first = utf8.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
         let type = contentType.map { $0.lowercased().prefix { $0 != ";" } } ?? ""
         isHTML = json == nil && (first == UInt8(ascii: "<") || type.hasPrefix("text/html"))
@@ -47,9 +44,9 @@ struct AnswerBody {
     }
 
     /// Whether the body is the API's own error, exactly as documented. Gateways have similar ones, without `msg` or with
-    /// other members, and may have passed the request on.
+    /// other members, and may have passed the request on. What was read loosely has no lists.
     var hasOwnError: Bool {
-        guard !isLoose, let errors = json?["errors"]?.array, !errors.isEmpty else { return false }
+        guard let errors = json?["errors"]?.array, !errors.isEmpty else { return false }
         return errors.allSatisfy { entry in
             guard case .string(let text)? = entry["msg"], case .number? = entry["code"] else { return false }
             return !text.isEmpty
@@ -84,13 +81,13 @@ struct AnswerBody {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) -> (value: JSONValue?, isLoose: Bool) {
+    private static func parse(_ bytes: [UInt8]) -> JSONValue? {
         let limits = JSONLimits(maximumBytes: max(1, bytes.count), maximumDepth: 512)
         do {
-            return (try JSONReader.parse(bytes, limits: limits), false)
+            return try JSONReader.parse(bytes, limits: limits)
         } catch {
             // Not JSON as it stands: a loose reading of the outermost object is what is left.
-            return (LooseObject.read(bytes), true)
+            return LooseObject.read(bytes)
         }
     }
 

@@ -106,6 +106,26 @@ struct IntakeRecordTests {
         }
     }
 
+    @Test("A resolution of what was too large to be moved goes where that stands")
+    func shortenedResolutions() {
+        let offsets: ClosedRange<Int64> = 1...20
+        for offset in offsets {
+            let record = Self.event("e\(offset)", offset: offset)
+            var moved = Self.mover.move(record)
+            moved.shorten()
+            var resolution = record
+            resolution.value = nil
+            resolution.headers = [
+                Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, "0a"),
+                Header(
+                    Replay.HeaderName.identity,
+                    String(decoding: Self.decoder.decode(Self.stored(moved)).identity.key, as: UTF8.self)),
+                Header(Replay.HeaderName.finding, "started"),
+            ]
+            #expect(Self.mover.move(resolution).outgoing.partition == moved.outgoing.partition)
+        }
+    }
+
     @Test("What is too large is moved as a place, and becomes a dead letter that says what is missing")
     func shortened() {
         var record = Self.event("a", partition: 3, offset: 8, headers: [Header("x", "y")])
@@ -118,14 +138,6 @@ struct IntakeRecordTests {
         #expect(decoded.omitted?.valueBytes == record.value?.count && decoded.omitted?.headers == 2)
         #expect(decoded.record.partition == 3 && decoded.record.offset == 8)
         #expect(decoded.identity.key == EventIdentity.position(of: record).key)
-        var resolution = record
-        resolution.value = nil
-        resolution.headers = [
-            Header(Replay.HeaderName.generation, "1"), Header(Replay.HeaderName.nonce, "0a"),
-            Header(Replay.HeaderName.identity, String(decoding: decoded.identity.key, as: UTF8.self)),
-            Header(Replay.HeaderName.finding, "started"),
-        ]
-        #expect(Self.mover.move(resolution).outgoing.partition == moved.outgoing.partition)
         let letter = DeadLetterEncoder(
             topics: ResultTopics(source: "intake", started: "s", deadLetters: "d", ledger: "l"), version: "1"
         ).record(
