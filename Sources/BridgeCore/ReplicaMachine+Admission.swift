@@ -81,15 +81,18 @@ extension ReplicaMachine {
         }
         let entry = partitions[ref.partition]?.index[request.hash]
         if case .attempting? = entry?.state {} else { uncalled[request.hash] = nil }
+        // The event that this one was in conflict with may be gone from the source without an entry of its own; another
+        // one of the identity may have been called since.
+        if request.generation == 0, entry?.isTerminal != true, entry?.sourceOffset != ref.offset,
+            ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, isDoneUnderOwnPlace(request)
+        {
+            notes.append(.alreadyFinished(known))
+            moved(ref.partition, at: now)
+            return
+        }
         guard let entry else {
             guard request.generation == 0 else {
                 takeUp(request, ref, answering: nil, at: now)
-                return
-            }
-            // The event that this one was in conflict with may be gone from the source, without an entry of its own.
-            if ref.offset <= partitions[ref.partition]?.index.highestOffset ?? -1, isDoneUnderOwnPlace(request) {
-                notes.append(.alreadyFinished(known))
-                moved(ref.partition, at: now)
                 return
             }
             insert(request, ref, leads: true)

@@ -80,6 +80,29 @@ struct ReplayPlaceTests {
         #expect(harness.results.isEmpty)
     }
 
+    @Test(
+        "A record that ended in conflict stays ended where the event of the conflict is gone from the source",
+        arguments: [nil, .released(attempt: 1, cause: .refused), Harness.LedgerSeed.open("e", offset: 5).state]
+            as [LedgerEntry.State?])
+    func conflictOfAGoneEvent(later: LedgerEntry.State?) {
+        let old = event("e", offset: 3)
+        let place = EventIdentity.position(of: old.record)
+        let harness = Harness(partitions: 1)
+        let ended = LedgerEntry(
+            generation: 0, sourceOffset: 3, scope: 1, state: .deadLettered(.identityConflict, nonce: 5))
+        harness.ledger[0] = [(place.key, LedgerWire.value(ended))]
+        // A repeat of it, which was taken up when the first of the identity was gone.
+        if let later { harness.seed(.init(record: event("e", offset: 5), state: later)) }
+        harness.machine.producerReady(at: harness.now)
+        harness.assign([0])
+        harness.takeOver()
+        harness.admit(old)
+        harness.wait(5000)
+        harness.commitAll()
+        #expect(harness.calls().isEmpty && harness.results.isEmpty)
+        #expect(harness.groupOffsets[0] == 4)
+    }
+
     @Test("A replay of an invalid record waits for that record's own dead letter")
     func replayBehindInvalid() {
         let harness = Harness.owning()
