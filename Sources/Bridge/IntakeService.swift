@@ -149,6 +149,7 @@ final class IntakeService: Sendable {
         case .assigned(let number, let partitions, let group):
             patience.denials.granted(.readGroup(settings.intakeGroup))
             await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
+            if group == nil { end(.assignmentWithoutGroup) }
         case .revoked(let number, let partitions, let lost):
             await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
         case .fatal(let error):

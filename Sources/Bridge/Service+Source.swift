@@ -34,6 +34,7 @@ extension BridgeService {
                         ])
                     denials.granted(.readGroup(settings.group.id))
                     await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
+                    if group == nil { finishSink.yield(.assignmentWithoutGroup) }
                 case .revoked(let number, let partitions, let lost):
                     logger.info(
                         "partitions revoked",

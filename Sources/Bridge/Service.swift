@@ -232,7 +232,7 @@ package final class BridgeService: Sendable {
         await withDiscardingTaskGroup { group in
             for await order in engine.calls {
                 group.addTask {
-                    let report = await self.client.start(order.call) { clock().wall }
+                    let report = await self.client.start(order.call, now: clock)
                     await self.engine.callEnded(order, report)
                 }
             }

@@ -17,6 +17,10 @@ package enum ServiceEnd: Sendable, Equatable {
 }
 
 extension ServiceEnd {
+    /// Nothing of such an assignment could ever be committed.
+    static let assignmentWithoutGroup =
+        ServiceEnd.joinAnew("the Kafka library gave an assignment without its generation")
+
     /// What the end of a group's consumer means. Twins are told by the broker, with a fenced instance id; `_FENCED` of a
     /// producer proves none.
     ///

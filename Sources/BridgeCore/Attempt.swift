@@ -23,10 +23,14 @@ package struct StartCall: Sendable, Equatable {
     package var tokenID: String
     /// A W3C trace context to pass on, or nil.
     package var traceparent: String?
+    /// The request's first byte leaves before this, or not at all: the end of the token, of the event and of the time for
+    /// which the replica may act on the holds it knows. A process may stand still between the order and that byte.
+    package var notAfter: Moment
 
     package init(
         connection: String, streamID: String, campaignID: String, accountID: String, attempt: Int,
-        identityLabel: String, issuedAt: Int64, tokenExpiry: Int64, tokenID: String, traceparent: String? = nil
+        identityLabel: String, issuedAt: Int64, tokenExpiry: Int64, tokenID: String, traceparent: String? = nil,
+        notAfter: Moment
     ) {
         self.connection = connection
         self.streamID = streamID
@@ -38,6 +42,7 @@ package struct StartCall: Sendable, Equatable {
         self.tokenExpiry = tokenExpiry
         self.tokenID = tokenID
         self.traceparent = traceparent
+        self.notAfter = notAfter
     }
 }
 

@@ -26,7 +26,7 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     // Read-back and guards
     case readBackBeforeLease, coolDownForgotten
     // P7
-    case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead
+    case heldIntentIsCalled, leaseIsIgnored, confirmedBeforeRead, orderHasNoEnd
     // The promises themselves.
     case callBeforeCommit, leaseIsNotWaitedFor, unknownIsTriedAgain, ledgerReadToFirstEnd, ledgerReadToStableEnd,
         throttledIsRejected, watermarkTooEarly, callBeforeSighting

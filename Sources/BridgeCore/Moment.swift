@@ -9,6 +9,9 @@ package struct Moment: Hashable, Sendable {
         self.wall = wall
         self.monotonic = monotonic
     }
+
+    /// Whether neither clock has reached the bound: whichever is set or late, the other one counts.
+    package func isBefore(_ bound: Moment) -> Bool { wall < bound.wall && monotonic < bound.monotonic }
 }
 
 /// The machines' source of randomness: seeded once by the driver, so that a history can be told again from its seed.

@@ -13,12 +13,11 @@ extension ReplicaMachine {
                 let account = request.account, case .success(let content) = request.event.content
             else { continue }
             readyCount -= 1
-            // L7: a call whose token has expired by our clock is not begun. P6: nor one whose event has expired while its
-            // intent waited. Nor one beside an earlier call of the same event that has outlived its lease.
+            let notAfter = endOfOrder(request, attempt)
+            // Nor is one begun beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
-            guard now.wall < attempt.tokenExpiry * 1000,
-                now.wall < request.expiry || isBroken(.expiryIsCheckedOnceOnly), !isBusy, !isDraining,
-                !isHeld(request), partitions[ref.partition]?.isOwned == true
+            guard now.isBefore(notAfter), !isBusy, !isDraining, !isHeld(request),
+                partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
                 release(ref, attempt, .notSent, delay: isBusy ? settings.retryInitial : 0)
@@ -32,13 +31,24 @@ extension ReplicaMachine {
             setPhase(ref, .calling(attempt))
             knowledge[account].campaign = (content.streamID, content.campaignID)
             callsInFlight += 1
-            calls.append(order(request, content, attempt, account))
+            calls.append(order(request, content, attempt, account, notAfter))
         }
         return calls
     }
 
+    /// L7: a call whose token has expired by our clock is not begun. P6: nor one whose event has expired while its intent
+    /// waited. P7: nor one after the time for which we may act on the holds that we know.
+    private func endOfOrder(_ request: Request, _ attempt: Attempt) -> Moment {
+        var end = Moment(wall: attempt.tokenExpiry * 1000, monotonic: .max)
+        if !isBroken(.expiryIsCheckedOnceOnly) { end.wall = min(end.wall, request.expiry) }
+        if let lease = holding.lease, !isBroken(.leaseIsIgnored) {
+            end = Moment(wall: min(end.wall, lease.wall), monotonic: lease.monotonic)
+        }
+        return end
+    }
+
     private mutating func order(
-        _ request: Request, _ content: CampaignRequest, _ attempt: Attempt, _ account: Int
+        _ request: Request, _ content: CampaignRequest, _ attempt: Attempt, _ account: Int, _ notAfter: Moment
     ) -> CallOrder {
         let connection = settings.connections[account]
         let requestID = request.event.identity.requestID
@@ -50,7 +60,8 @@ extension ReplicaMachine {
                 issuedAt: attempt.startedAt / 1000,
                 tokenExpiry: isBroken(.tokenIsRenewed) ? attempt.tokenExpiry + 60 : attempt.tokenExpiry,
                 tokenID: "\(requestID)-\(attempt.number)-\(random.hex(bytes: 8))",
-                traceparent: TraceContext.child(of: content.traceparent, random: &random)))
+                traceparent: TraceContext.child(of: content.traceparent, random: &random),
+                notAfter: isBroken(.orderHasNoEnd) ? Moment(wall: .max, monotonic: .max) : notAfter))
     }
 
     /// A call has ended. Where its partition is not ours any more, the answer is handed to the owner (L3).
@@ -89,7 +100,7 @@ extension ReplicaMachine {
         switch report.result {
         case .started, .rejected: lanes.accounts[account].circuit.succeeded()
         case .notSent(let cause):
-            if cause == "token_expired" || cause == "cancelled" {
+            if cause == "token_expired" || cause == "too_late" || cause == "cancelled" {
                 lanes.accounts[account].circuit.withdrawn()
             } else {
                 opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
@@ -139,7 +150,7 @@ extension ReplicaMachine {
         case .unknown where isBroken(.unknownIsTriedAgain): release(ref, attempt, .refused, delay: backOff(ref))
         case .unknown(let cause, _): doubt(ref, attempt, cause: cause, seen: now)
         case .notSent(let cause):
-            release(ref, attempt, .notSent, delay: cause == "token_expired" ? 0 : backOff(ref))
+            release(ref, attempt, .notSent, delay: cause == "token_expired" || cause == "too_late" ? 0 : backOff(ref))
         case .refused(let refusal):
             switch refusal.kind {
             case .throttled where isBroken(.throttledIsRejected):

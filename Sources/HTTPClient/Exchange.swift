@@ -24,6 +24,8 @@ package struct HTTPExchange: Sendable {
     /// Whether a kept connection may be used and this one kept. False costs a connection and removes every race with a
     /// server that closes or speaks on an idle one.
     package var reuse: Bool
+    /// Asked right before the request is written, on the client's thread: false, and nothing of it is sent.
+    package var maySend: @Sendable () -> Bool = { true }
 
     package init(
         method: Method, url: String, headers: [(String, String)] = [], body: [UInt8] = [],
@@ -100,6 +102,7 @@ package struct TransportFault: Error, Sendable, Equatable, CustomStringConvertib
         case resent
         case staleConnection = "stale_connection"
         case cancelled
+        case tooLate = "too_late"
         case overloaded
         case invalidRequest = "invalid_request"
         case clientClosed = "client_closed"

@@ -34,6 +34,10 @@ final class Transfer {
                 .staleConnection, "a kept connection had been closed or held bytes that nobody asked for")
             return false
         }
+        guard exchange.maySend() else {
+            ownFault = TransportFault(.tooLate, "the time to begin it had passed when its connection was ready")
+            return false
+        }
         sendCount = 1
         return true
     }

@@ -30,8 +30,9 @@ package actor CampaignClient {
     ///
     /// Cancelling the task before the request is sent gives `notSent`; afterwards it changes nothing.
     ///
-    /// - Parameter now: our wall clock in milliseconds since 1970. A call whose token has expired is not begun.
-    package nonisolated func start(_ call: StartCall, now: @Sendable () -> Int64) async -> AttemptReport {
+    /// - Parameter now: our clocks, also asked on the HTTP client's thread right before the request is written. A call
+    ///   whose time has passed then is not begun.
+    package nonisolated func start(_ call: StartCall, now: @escaping @Sendable () -> Moment) async -> AttemptReport {
         let begun = ContinuousClock.now
         let notBegun = { (cause: String) in
             AttemptReport(
@@ -43,11 +44,13 @@ package actor CampaignClient {
         {
             return notBegun(cause)
         }
-        guard now() < saturatingMilliseconds(call.tokenExpiry) else { return notBegun("token_expired") }
+        guard now().isBefore(call.notAfter) else { return notBegun("too_late") }
         guard let token = connection.token(issuedAt: call.issuedAt, expiry: call.tokenExpiry, id: call.tokenID)
         else { return notBegun("internal") }
 
-        let exchange = await connection.http.perform(connection.startExchange(call, token: token))
+        var request = connection.startExchange(call, token: token)
+        request.maySend = { now().isBefore(call.notAfter) }
+        let exchange = await connection.http.perform(request)
         guard case .answer(let answer) = exchange else {
             let result = Classify.fault(exchange) ?? .unknown(cause: "internal", status: nil)
             if case .unknown(_, let status) = result {
@@ -56,7 +59,7 @@ package actor CampaignClient {
             }
             return AttemptReport(result: result, bytesMayHaveLeft: false, duration: begun.duration(to: .now))
         }
-        let facts = HeadFacts(answer, now: now(), maximumRetryAfter: settings.maximumRetryAfter)
+        let facts = HeadFacts(answer, now: now().wall, maximumRetryAfter: settings.maximumRetryAfter)
         var result = Classify.answer(answer, retryAfter: facts.retryAfter, redactor: Redactor(token: token))
         var isForeign = false
         if case .started(let started) = result, let instanceID = started.instanceID {

@@ -23,11 +23,14 @@ extension Process {
     /// The client's part: one request, one result, within the deadline.
     func send(_ order: CallOrder) {
         let exchange = Exchange(order: order, process: self)
-        // L7: the client never begins with a token that has expired by our clock.
-        guard moment.wall < order.call.tokenExpiry * 1000 else {
-            answer(exchange, .notSent(cause: "token_expired"))
+        // The process may have stood still since the order.
+        guard moment.isBefore(order.call.notAfter) else {
+            world.count(.ruleL7OrderTooLate)
+            answer(exchange, .notSent(cause: "too_late"))
             return
         }
+        world.judge.called(order, by: owner, at: moment, world)
+        if let place = world.judge.place(of: order) { world.judge.acts(owner, on: place, "calls") }
         let isDead = world.setup.isAccountDead && order.connection == 1
         if world.apiTrouble == .unreachable || isDead || world.trouble(world.setup.callFaults / 4) {
             world.count(.notSent)

@@ -25,7 +25,7 @@ package enum Happening: Int, CaseIterable, Sendable {
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger
     // What the core was seen to do.
     case ruleL1Aborted, ruleL2Fence, ruleL3Written, ruleL3Used, ruleL4AlreadyFinished, ruleL5TakenOverAnew
-    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7NotBegun, ruleL8Expired, ruleL10Suppressed
+    case ruleL5AnswerKept, ruleL6OwnIntentCalled, ruleL7NotBegun, ruleL7OrderTooLate, ruleL8Expired, ruleL10Suppressed
     case ruleL10Conflict, ruleL11Blocked, ruleL9TakenUp, ruleL9Refused, ruleL9ByFinding
     case doubt, doubtDecided, outcomeStarted, outcomeDeadLetter, retried, circuitOpened, accountPaused, paused
     case invalidRecord, watermarkBehindMarker

@@ -142,12 +142,11 @@ final class Process: CustomStringConvertible {
         guard state == .running else { return }
         let now = moment
         for call in machine.nextCalls(at: now) {
-            world.judge.called(call, by: owner, at: now, world)
             world.judge.spent(call.connection, world)
-            if let place = world.judge.place(of: call) { world.judge.acts(owner, on: place, "calls") }
             if lostIntents.remove(call.attempt) != nil { world.count(.ruleL6OwnIntentCalled) }
             world.story("\(self) calls \(name(call)), attempt \(call.attempt.number)")
             receive(after: world.between(0, 2)) { self.send(call) }
+            if world.setup.stops > 0, world.trouble(20) { world.stop(self) }
         }
         if let plan = machine.nextTransaction(at: now) {
             for write in plan.writes {

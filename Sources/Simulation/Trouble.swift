@@ -11,7 +11,7 @@ extension World {
             for _ in 0..<count { after(between(500, setup.trouble), action) }
         }
         times(setup.crashes) { self.crash(self.anySlot()) }
-        times(setup.stops) { self.stop(self.anySlot()) }
+        times(setup.stops) { self.stop(self.processes[self.anySlot()]) }
         times(setup.cuts) { self.cut(self.anySlot()) }
         times(setup.terminations) { self.terminate(self.anySlot()) }
         times(setup.rebalances) { self.group.divide("a change of metadata") }
@@ -62,8 +62,8 @@ extension World {
     }
 
     /// A process that stands still for a while and then goes on: the zombie.
-    private func stop(_ slot: Int) {
-        guard let process = processes[slot], process.state == .running else { return }
+    func stop(_ process: Process?) {
+        guard let process, process.state == .running else { return }
         let time = between(200, chance(500) ? 60_000 : 9000)
         count(.stopped)
         story("replica \(process) stands still for \(time) ms")

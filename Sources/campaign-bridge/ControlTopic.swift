@@ -4,6 +4,7 @@ internal import Configuration
 internal import Kafka
 internal import Operations
 internal import Records
+internal import Synchronization
 internal import Telemetry
 internal import Terminal
 
@@ -44,39 +45,63 @@ struct ControlTopic: Sendable {
             _ = await consumer.close(deadline: .seconds(2))
             throw error
         }
-        var (board, own) = (board, Int64?.none)
-        var force: ControlBoard.Force?
-        var line = WaitLine("waiting for the replicas", total: nil)
-        let end = ContinuousClock.now.advanced(by: limit)
-        repeat {
-            // A replica's lease may also end while nothing is written, so this looks again and again.
-            for event in await Self.events(of: consumer, before: min(end, .now.advanced(by: .milliseconds(200)))) {
-                guard case .records(let records) = event else { continue }
-                for record in records {
-                    board.apply(record)
-                    if own == nil, record.key == scope.key, record.value == hold?.value { own = record.offset }
+        // One task reads throughout: what a wait of its own had taken as it ended would be lost.
+        let known = Known(board)
+        let force = await withTaskGroup(of: Void.self, returning: ControlBoard.Force?.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    for case .records(let records) in await consumer.events() {
+                        known.take(records) { $0.key == scope.key && $0.value == hold?.value }
+                    }
                 }
             }
-            force = own.map { board.force(of: $0, at: wallMilliseconds()) }
-            line.show(done: force?.confirmed.count ?? 0)
-        } while force?.isInForce != true && ContinuousClock.now < end && !Task.isCancelled
-        line.end()
+            let force = await Self.wait(within: limit) { known.force }
+            group.cancelAll()
+            return force
+        }
         _ = await consumer.close(deadline: .seconds(2))
         return force
     }
 
-    private static func events(
-        of consumer: Consumer, before end: ContinuousClock.Instant
-    ) async -> [Consumer.Event] {
-        await withTaskGroup(of: [Consumer.Event].self, returning: [Consumer.Event].self) { group in
-            group.addTask { await consumer.events() }
-            group.addTask {
-                do { try await Task.sleep(until: end, clock: .continuous) } catch { return [] }
-                return []
-            }
-            let first = await group.next() ?? []
-            group.cancelAll()
-            return first
+    /// Looks again and again: a replica's lease may also end while nothing is written.
+    private static func wait(
+        within limit: Duration, for look: () -> ControlBoard.Force?
+    ) async -> ControlBoard.Force? {
+        var line = WaitLine("waiting for the replicas", total: nil)
+        defer { line.end() }
+        let end = ContinuousClock.now.advanced(by: limit)
+        while true {
+            let force = look()
+            line.show(done: force?.confirmed.count ?? 0)
+            guard force?.isInForce != true, ContinuousClock.now < end else { return force }
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { return force }
         }
+    }
+}
+
+/// What one task reads and another one looks at.
+private final class Known: Sendable {
+    private struct State {
+        var board: ControlBoard
+        /// Where the record that is waited for stands.
+        var own: Int64?
+    }
+
+    private let state: Mutex<State>
+
+    init(_ board: ControlBoard) { state = Mutex(State(board: board)) }
+
+    func take(_ records: [Record], isOwn: (Record) -> Bool) {
+        state.withLock { state in
+            for record in records {
+                state.board.apply(record)
+                if state.own == nil, isOwn(record) { state.own = record.offset }
+            }
+        }
+    }
+
+    /// nil: the record has not been read.
+    var force: ControlBoard.Force? {
+        state.withLock { state in state.own.map { state.board.force(of: $0, at: wallMilliseconds()) } }
     }
 }

@@ -70,6 +70,24 @@ struct HoldTests {
         }
     }
 
+    @Test("L7, P6, P7: an order ends with the token, the event or the lease, whichever is first")
+    func orderEnds() throws {
+        let own = RFC3339.format(startOfTime + 5000)
+        for (lease, expiry, end) in [
+            (100_000, "", nil), (10_000, "", startOfTime + 10_000),
+            (10_000, #","expiresAt":"\#(own)""#, startOfTime + 5000),
+        ] as [(Int64, String, Int64?)] {
+            let control = Control(lease: lease)
+            control.confirm()
+            let monotonic = control.harness.now.monotonic
+            control.harness.admit(event("e", offset: 0, extra: expiry))
+            control.harness.commit()
+            let order = try #require(control.harness.calls().first)
+            #expect(order.call.notAfter.wall == end ?? order.attempt.tokenExpiry * 1000)
+            #expect(order.call.notAfter.monotonic == monotonic + lease)
+        }
+    }
+
     @Test(
         "A hold stops what it names before the next intent, and nothing else",
         arguments: [

@@ -1,6 +1,7 @@
 import BridgeCore
 import Foundation
 import RawServer
+import Synchronization
 import Testing
 
 @testable import KoreAPI
@@ -8,6 +9,8 @@ import Testing
 private func http(_ status: Int, _ body: String, _ fields: String = "") -> String {
     "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
+
+private let early = Moment(wall: 1_001_000, monotonic: 1000)
 
 @Suite("The campaign client", .timeLimit(.minutes(5)))
 struct ClientTests {
@@ -25,7 +28,8 @@ struct ClientTests {
     ) -> StartCall {
         StartCall(
             connection: connection, streamID: stream, campaignID: campaign, accountID: account, attempt: 1,
-            identityLabel: "r", issuedAt: 1000, tokenExpiry: 1030, tokenID: "jti", traceparent: traceparent)
+            identityLabel: "r", issuedAt: 1000, tokenExpiry: 1030, tokenID: "jti", traceparent: traceparent,
+            notAfter: Moment(wall: 1_030_000, monotonic: 30_000))
     }
 
     private let readCall = ReadCall(
@@ -39,7 +43,7 @@ struct ClientTests {
             [.readRequest, .write(http(200, body, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"))]
         }
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        let report = try await client(server).start(call(traceparent: trace), now: { 1_001_000 })
+        let report = try await client(server).start(call(traceparent: trace), now: { early })
         await server.stop()
         #expect(
             report.result
@@ -67,13 +71,14 @@ struct ClientTests {
     func notBegun() async throws {
         let server = RawServer { _ in [.readRequest, .write(http(200, "{}"))] }
         let client = try client(server)
-        let calls: [(StartCall, Int64, String)] = [
-            (call(), 1_030_000, "token_expired"),
-            (call(connection: "other"), 1_001_000, "not_configured"),
-            (call(stream: "st-2"), 1_001_000, "not_configured"),
-            (call(account: "acc2"), 1_001_000, "not_configured"),
-            (call(campaign: "../x"), 1_001_000, "invalid_request"),
-            (call(campaign: ""), 1_001_000, "invalid_request"),
+        let calls: [(StartCall, Moment, String)] = [
+            (call(), Moment(wall: 1_030_000, monotonic: 0), "too_late"),
+            (call(), Moment(wall: 1_001_000, monotonic: 30_000), "too_late"),
+            (call(connection: "other"), early, "not_configured"),
+            (call(stream: "st-2"), early, "not_configured"),
+            (call(account: "acc2"), early, "not_configured"),
+            (call(campaign: "../x"), early, "invalid_request"),
+            (call(campaign: ""), early, "invalid_request"),
         ]
         for (call, now, cause) in calls {
             let report = await client.start(call, now: { now })
@@ -84,10 +89,24 @@ struct ClientTests {
         #expect(server.byteCount == 0)
     }
 
+    @Test("A call whose time passes while its connection is made is not sent")
+    func tooLate() async throws {
+        let server = RawServer { _ in [.readRequest, .write(http(200, "{}"))] }
+        let asked = Mutex(0)
+        let report = try await client(server).start(call()) {
+            asked.withLock { $0 += 1 }
+            return asked.withLock { $0 } == 1 ? early : Moment(wall: 1_030_000, monotonic: 1000)
+        }
+        await server.stop()
+        #expect(report.result == .notSent(cause: "too_late") && !report.bytesMayHaveLeft)
+        #expect(asked.withLock { $0 } == 2)
+        #expect(server.byteCount == 0)
+    }
+
     @Test("A malformed trace context is left out")
     func trace() async throws {
         let server = RawServer { _ in [.readRequest, .write(http(200, "{}"))] }
-        _ = try await client(server).start(call(traceparent: "00-x\r\nX: y"), now: { 1_001_000 })
+        _ = try await client(server).start(call(traceparent: "00-x\r\nX: y"), now: { early })
         await server.stop()
         #expect(!String(decoding: server.received[0], as: UTF8.self).contains("traceparent"))
     }
@@ -97,11 +116,11 @@ struct ClientTests {
         let answer = http(200, #"{"campaignInstanceId":"cid-1","status":"Active"}"#)
         let server = RawServer { _ in Array(repeating: [.readRequest, .write(answer)], count: 3).flatMap { $0 } }
         let client = try client(server, reuse: true)
-        #expect(name(await client.start(call(), now: { 1_001_000 }).result) == "started cid-1 Active")
-        let report = await client.start(call(campaign: "cd-2"), now: { 1_001_000 })
+        #expect(name(await client.start(call(), now: { early }).result) == "started cid-1 Active")
+        let report = await client.start(call(campaign: "cd-2"), now: { early })
         #expect(report.result == .unknown(cause: "foreign_instance", status: 200))
         #expect(report.connectionsMustClose && report.bytesMayHaveLeft)
-        #expect(name(await client.start(call(), now: { 1_001_000 }).result) == "notSent stale_connection")
+        #expect(name(await client.start(call(), now: { early }).result) == "notSent stale_connection")
         await client.close()
         await server.stop()
     }
@@ -114,7 +133,7 @@ struct ClientTests {
         }
         let client = try client(server)
         for expected in [nil, Duration.seconds(5)] {
-            guard case .refused(let refusal) = await client.start(call(), now: { 1_001_000 }).result else {
+            guard case .refused(let refusal) = await client.start(call(), now: { early }).result else {
                 Issue.record("not refused")
                 continue
             }
@@ -126,7 +145,7 @@ struct ClientTests {
     @Test("An answer that never comes is unknown and was sent")
     func closed() async throws {
         let server = RawServer { _ in [.readRequest, .reset] }
-        let report = try await client(server).start(call(), now: { 1_001_000 })
+        let report = try await client(server).start(call(), now: { early })
         await server.stop()
         guard case .unknown(_, nil) = report.result else {
             Issue.record("\(report.result)")

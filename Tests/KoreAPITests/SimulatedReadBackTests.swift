@@ -105,7 +105,9 @@ struct SimulatedReadBackTests {
             let attempt = await client.start(
                 StartCall(
                     connection: "main", streamID: "st-1", campaignID: "cd-1", accountID: "acc1", attempt: 1,
-                    identityLabel: "r", issuedAt: Self.start / 1000, tokenExpiry: expiry, tokenID: "start"), now: now)
+                    identityLabel: "r", issuedAt: Self.start / 1000, tokenExpiry: expiry, tokenID: "start",
+                    notAfter: Moment(wall: expiry * 1000, monotonic: .max)),
+                now: { Moment(wall: now(), monotonic: 0) })
             guard case .unknown = attempt.result else {
                 Issue.record("\(attempt.result)")
                 return
