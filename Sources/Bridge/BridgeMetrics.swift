@@ -53,19 +53,20 @@ package final class BridgeMetrics: Sendable {
     let moved: Counter
     let intakeSeconds: Histogram
     private let intakeFamily: ClosedFamily<TransactionClass, Counter>
-    private let intakeLagFamily: MetricFamily<Gauge>
     let callSeconds: Histogram
     let eventSeconds: Histogram
     let transactionSeconds: Histogram
     let transactionEntries: Histogram
     let takeOverSeconds: Histogram
     private let skewFamily: MetricFamily<Gauge>
-    private let lagFamily: MetricFamily<Gauge>
     private let latest = Latest()
 
-    /// The last snapshot, which a scrape reads.
+    /// What was told last, which a scrape reads.
     private final class Latest: Sendable {
         let snapshot = Mutex<ReplicaSnapshot?>(nil)
+        /// Where each partition of the ledger's source ends for a reader of what is committed.
+        let ends = Mutex<[Int32: Int64]>([:])
+        let intakeLag = Mutex<[Int32: Int64]>([:])
     }
 
     /// - Parameter mostConnections: distinct values of the connection label; what comes later counts as `other`.
@@ -110,10 +111,6 @@ package final class BridgeMetrics: Sendable {
             by: TransactionClass.self)
         intakeSeconds = registry.histogram(
             Self.duration("intake_transaction", "Time of a transaction that moves records."))
-        intakeLagFamily = registry.gauges(
-            Self.gauge(
-                "intake_lag", labels: [MetricLabel("partition", .bounded(1000))],
-                "Records of the source not yet read by the mover, by partition."))
         callSeconds = registry.histogram(Self.duration("call", "Time of a start call."))
         eventSeconds = registry.histogram(Self.duration("event", "From meeting a record to its outcome's commit."))
         transactionSeconds = registry.histogram(Self.duration("transaction", "Time of a transaction."))
@@ -126,10 +123,6 @@ package final class BridgeMetrics: Sendable {
             Self.gauge(
                 "clock_skew_seconds", unit: .seconds, labels: [connection], "The API's clock minus ours, whole seconds."
             ))
-        lagFamily = registry.gauges(
-            Self.gauge(
-                "lag", labels: [MetricLabel("partition", .bounded(1000))],
-                "Records of the source not yet read, by partition."))
         let inFlight = Self.gauge("calls_in_flight", "Start calls under way.")
         let ready = Self.gauge("intents_ready", "Intents committed and not yet called.")
         let inDoubt = Self.gauge("in_doubt", "Attempts in doubt now.")
@@ -144,12 +137,22 @@ package final class BridgeMetrics: Sendable {
         let holds = Self.gauge("holds", "Holds in force for this replica.")
         let lease = Self.gauge("hold_lease", "1 while the replica may act on the holds that it knows.")
         let unfinished = Self.gauge("unfinished_records", "Records met and without an outcome.")
+        let partition = MetricLabel("partition", .bounded(1000))
+        let lag = Self.gauge(
+            "lag", labels: [partition],
+            "Offsets of the source, or with source.rekey of the intake topic, without a committed outcome, by partition."
+        )
+        let intakeLag = Self.gauge(
+            "intake_lag", labels: [partition], "Offsets of the source that are not moved yet, by partition.")
         registry.collect(
             [
                 inFlight, ready, inDoubt, oldest, waiting, open, partitions, entries, bytes, window, unfinished, holds,
-                lease,
+                lease, lag, intakeLag,
             ]
         ) { [latest] readings in
+            for (partition, lag) in latest.intakeLag.withLock({ $0 }).sorted(by: { $0.key < $1.key }).prefix(1000) {
+                readings.set(intakeLag.name, Double(lag), labels: [String(partition)])
+            }
             guard let now = latest.snapshot.withLock({ $0 }) else { return }
             readings.set(inFlight.name, Double(now.callsInFlight))
             readings.set(ready.name, Double(now.intentsReady))
@@ -169,6 +172,13 @@ package final class BridgeMetrics: Sendable {
             readings.set(holds.name, Double(now.holds.count))
             readings.set(lease.name, now.hasLease ? 1 : 0)
             readings.set(unfinished.name, Double(now.partitions.reduce(0) { $0 + $1.unfinished }))
+            let ends = latest.ends.withLock { $0 }
+            for partition in now.partitions.prefix(1000) where partition.stage == .owned {
+                guard let end = ends[partition.partition] else { continue }
+                // Of a group that has committed nothing yet, what has been met counts.
+                let done = partition.committed < 0 ? partition.position - Int64(partition.unfinished) : partition.committed
+                readings.set(lag.name, Double(max(0, end - done)), labels: [String(partition.partition)])
+            }
         }
     }
 
@@ -186,14 +196,26 @@ package final class BridgeMetrics: Sendable {
 
     func take(_ new: ReplicaSnapshot) { latest.snapshot.withLock { $0 = new } }
 
-    func take(_ statistics: Statistics) { set(lagFamily, statistics) }
+    // The library's own lag counts from offsets that its consumer has committed: ours are committed by a producer.
 
-    func takeIntake(_ statistics: Statistics) { set(intakeLagFamily, statistics) }
+    func take(_ statistics: Statistics) { latest.ends.withLock { $0 = statistics.stableEnds } }
 
-    private func set(_ family: MetricFamily<Gauge>, _ statistics: Statistics) {
-        for partition in statistics.partitions {
-            guard let lag = partition.consumerLag, lag >= 0 else { continue }
-            family.labels(String(partition.partition)).set(lag)
+    /// - Parameter positions: to where the mover has read each partition that it owns.
+    func takeIntake(_ statistics: Statistics, positions: [(partition: Int32, offset: Int64)]) {
+        let ends = statistics.stableEnds
+        let lags = positions.compactMap { position in
+            ends[position.partition].map { (position.partition, max(0, $0 - position.offset)) }
         }
+        latest.intakeLag.withLock { $0 = Dictionary(lags) { first, _ in first } }
+    }
+}
+
+extension Statistics {
+    /// Where the partitions of a consumer's one topic ended at its last fetch, behind no open transaction.
+    fileprivate var stableEnds: [Int32: Int64] {
+        let ends = partitions.compactMap { partition in
+            partition.lastStableOffset.flatMap { $0 >= 0 ? (partition.partition, $0) : nil }
+        }
+        return Dictionary(ends) { first, _ in first }
     }
 }

@@ -171,7 +171,7 @@ final class IntakeService: Sendable {
             }
         case .statistics(let statistics):
             if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-intake-consumer") }
-            observer.takeIntake(statistics)
+            observer.takeIntake(statistics, positions: await engine.positions)
         case .log(let level, let facility, let text):
             KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))
         case .started(let partition, let number):

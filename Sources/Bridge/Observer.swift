@@ -31,6 +31,10 @@ struct Observer: Sendable {
                 metrics.doubts.add()
                 line(event).warning("outcome in doubt: it waits for the token's expiry", [.cause: .string(cause)])
             case .finished(let event, let outcome, let waited): finished(event, outcome, waited)
+            case .resultRefused(let event, let delay):
+                line(event).error(
+                    "a result is too large for its topic and waits: raise the topic's max.message.bytes",
+                    [.milliseconds: .int(delay)])
             case .lateAnswer(let event): line(event).info("late answer found in the ledger")
             case .undone(let event):
                 line(event).warning("the broker has lost a committed write: it is written again (KAFKA-20734)")
@@ -197,5 +201,7 @@ extension Observer {
         }
     }
 
-    func takeIntake(_ statistics: Statistics) { metrics.takeIntake(statistics) }
+    func takeIntake(_ statistics: Statistics, positions: [(partition: Int32, offset: Int64)]) {
+        metrics.takeIntake(statistics, positions: positions)
+    }
 }

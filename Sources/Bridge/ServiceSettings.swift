@@ -28,6 +28,8 @@ extension BridgeSettings {
                     maximumInFlight: connection.maximumInFlight,
                     tokenLifetime: ((connection.deadline + connection.tokenMargin).milliseconds + 999) / 1000,
                     clockLeeway: connection.clockLeeway.milliseconds, doubtGrace: connection.doubtGrace.milliseconds)
+                core.throttlePause = connection.throttlePause.milliseconds
+                core.retryAfterMaximum = connection.retryAfterMaximum.milliseconds
                 core.readsBack = connection.readBack
                 core.isExclusive = connection.isExclusive
                 return core
@@ -55,8 +57,6 @@ extension BridgeSettings {
         core.circuitFailures = circuit.failures
         core.circuitForeignAnswers = circuit.foreignAnswers
         core.circuitOpen = circuit.openFor.milliseconds
-        if let pause = connections.map(\.throttlePause).min() { core.throttlePause = pause.milliseconds }
-        if let maximum = connections.map(\.retryAfterMaximum).max() { core.retryAfterMaximum = maximum.milliseconds }
         #if DELIBERATE_FAULTS
             // The chaos run breaks the whole program in the way that its environment names; no other build reads it.
             core.deliberateFault = getenv("DELIBERATE_FAULT").flatMap { DeliberateFault(rawValue: String(cString: $0)) }
@@ -95,11 +95,7 @@ extension BridgeSettings {
         try CampaignClient(
             connections: connections.map(\.api),
             settings: CampaignClientSettings(
-                maximumBodyBytes: connections.map(\.maximumAnswerBytes).max() ?? 1 << 20,
-                maximumWaiting: calls.maximumReady + calls.maximumInFlight,
-                maximumRetryAfter: connections.map(\.retryAfterMaximum).max() ?? .seconds(900),
-                reuseMaximumAge: connections.map(\.reuseMaximumAge).min() ?? .seconds(5),
-                userAgent: "campaign-bridge/\(version)"))
+                maximumWaiting: calls.maximumReady + calls.maximumInFlight, userAgent: "campaign-bridge/\(version)"))
     }
 
     /// Properties that every Kafka client of the process shares.
@@ -168,7 +164,8 @@ extension Configuration.ConnectionSettings {
             key: (algorithm.usesPrivateKey ? privateKey : clientSecret)?.reveal() ?? "",
             algorithm: KoreAPI.ConnectionSettings.Algorithm(rawValue: algorithm.rawValue) ?? .hs256, subject: subject,
             iid: iid, triggerPrefix: triggerPath + "/v2/public", readPrefix: readPath + "/v2/public",
-            deadline: deadline, connectTimeout: connectTimeout, reuse: reuseConnections,
+            deadline: deadline, connectTimeout: connectTimeout, maximumBodyBytes: maximumAnswerBytes,
+            maximumRetryAfter: retryAfterMaximum, reuse: reuseConnections, reuseMaximumAge: reuseMaximumAge,
             maximumConnections: maximumInFlight, listPageSize: listPageSize, listPages: listPages, proxy: proxy ?? "",
             caFile: caFile ?? "",
             clientCertificateFile: certificateFile ?? "", clientKeyFile: keyFile ?? "")

@@ -17,6 +17,9 @@ package struct CoreSettings: Sendable {
         package var clockLeeway: Int64
         /// What the platform may take to act on what it has accepted.
         package var doubtGrace: Int64
+        /// The pause after a refusal that does not say how long, and the longest one that an answer may ask for.
+        package var throttlePause: Int64 = 60_000
+        package var retryAfterMaximum: Int64 = 900_000
         /// Whether a campaign's state is read before its start and after a doubt.
         package var readsBack = false
         /// Whether nobody but this bridge starts the connection's campaigns, each from one partition.
@@ -65,9 +68,6 @@ package struct CoreSettings: Sendable {
     package var retryInitial: Int64 = 1000
     package var retryMaximum: Int64 = 60_000
     package var retryJitterPercent: Int64 = 50
-    /// The pause after a refusal that does not say how long.
-    package var throttlePause: Int64 = 60_000
-    package var retryAfterMaximum: Int64 = 900_000
     /// Consecutive failures that open a connection's circuit, and how long it stays open.
     package var circuitFailures = 5
     package var circuitForeignAnswers = 3

@@ -61,8 +61,8 @@ struct Circuit: Sendable {
     private(set) var hasAnswered = false
     /// Since this process began.
     private var hasEverAnswered = false
-    /// Answers in a row that were somebody else's.
-    private var foreign = 0
+    /// The campaigns of the answers in a row that were somebody else's: one that never gets another is no outage.
+    private var foreign: Set<UInt64> = []
     private let threshold: Int
     private let foreignThreshold: Int
     private let pause: Int64
@@ -86,20 +86,26 @@ struct Circuit: Sendable {
     /// - Parameter isOwn: whether only the API itself can have given this answer; a gateway refuses and throttles too.
     mutating func succeeded(isOwn: Bool = true) {
         failures = 0
-        foreign = 0
+        foreign = []
         openUntil = nil
         isProbing = false
         if isOwn { (hasAnswered, hasEverAnswered) = (true, true) }
     }
 
+    /// - Parameter foreign: the campaign's scope, where the answer was somebody else's.
     /// - Returns: whether this failure opened the circuit.
-    mutating func failed(at now: Int64, isForeign: Bool) -> Bool {
-        failures += 1
-        foreign = isForeign ? foreign + 1 : 0
+    mutating func failed(at now: Int64, foreign scope: UInt64? = nil) -> Bool {
         isProbing = false
+        if let scope {
+            hasAnswered = false
+            if openUntil == nil, foreign.insert(scope).inserted { failures += 1 }
+        } else {
+            failures += 1
+            foreign = []
+        }
         let opens =
-            failures >= threshold || foreign >= foreignThreshold || (isForeign && !hasEverAnswered) || openUntil != nil
-        if isForeign { hasAnswered = false }
+            failures >= threshold || foreign.count >= foreignThreshold || (scope != nil && !hasEverAnswered)
+            || openUntil != nil
         guard opens else { return false }
         let wasOpen = openUntil != nil
         openUntil = now + pause

@@ -221,8 +221,12 @@ extension ReplicaMachine {
             return
         }
         if let notBefore = content.notBefore, notBefore > now.wall {
+            guard notBefore < request.expiry else {
+                deadLetter(ref, .invalidData, "'notBefore' is not before the event's expiry, its maximum age included")
+                return
+            }
             setPhase(ref, .delayed)
-            timers.add(ref, at: now.monotonic + (min(notBefore, request.expiry) - now.wall))
+            timers.add(ref, at: now.monotonic + (notBefore - now.wall))
             return
         }
         setPhase(ref, .waiting)

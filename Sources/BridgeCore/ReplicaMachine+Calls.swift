@@ -82,7 +82,7 @@ extension ReplicaMachine {
         inHand[hash] = hand
         lanes.accounts[hand.account].inFlight -= 1
         let wasHealthy = lanes.accounts[hand.account].circuit.hasAnswered
-        learn(report, account: hand.account, at: now)
+        learn(report, account: hand.account, scope: hand.scope, at: now)
         if let request = request(hand.ref), case .calling(attempt) = request.phase {
             notes.append(.callEnded(note(request), attempt: attempt.number, told))
             settle(hand.ref, report, isHealthy: wasHealthy, at: now)
@@ -94,7 +94,7 @@ extension ReplicaMachine {
     }
 
     /// What one answer says of its account and connection.
-    private mutating func learn(_ report: AttemptReport, account: Int, at now: Moment) {
+    private mutating func learn(_ report: AttemptReport, account: Int, scope: UInt64, at now: Moment) {
         let wasOpen = lanes.accounts[account].circuit.openUntil != nil
         var opened = false
         switch report.result {
@@ -103,9 +103,9 @@ extension ReplicaMachine {
             if cause == "token_expired" || cause == "too_late" || cause == "cancelled" {
                 lanes.accounts[account].circuit.withdrawn()
             } else {
-                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic)
             }
-        case .unknown: opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+        case .unknown: opened = lanes.accounts[account].circuit.failed(at: now.monotonic)
         case .refused(let refusal):
             switch refusal.kind {
             case .credentials: lanes.accounts[account].circuit.succeeded(isOwn: false)
@@ -113,10 +113,10 @@ extension ReplicaMachine {
                 lanes.accounts[account].circuit.succeeded(isOwn: false)
                 pause(account, refusal.retryAfter, at: now)
             case .unavailable:
-                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic)
                 if refusal.retryAfter != nil { pause(account, refusal.retryAfter, at: now) }
             case .foreignAnswer:
-                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: true)
+                opened = lanes.accounts[account].circuit.failed(at: now.monotonic, foreign: scope)
             }
         }
         if opened && isBroken(.oneAccountStopsAll) {
@@ -130,9 +130,10 @@ extension ReplicaMachine {
 
     /// Never no pause: without a time from the answer the default one, with jitter.
     mutating func pause(_ account: Int, _ told: Duration?, at now: Moment) {
-        let asked = told.map { min(settings.retryAfterMaximum, max(0, $0.milliseconds)) }
-        let base = max(asked ?? settings.throttlePause, 1)
-        let pause = base + Int64.random(in: 0...max(1, base / 10), using: &random)
+        let connection = settings.connections[account]
+        let most = max(connection.retryAfterMaximum, connection.throttlePause)
+        let base = min(max(told?.milliseconds ?? connection.throttlePause, 1), most)
+        let pause = min(base + Int64.random(in: 0...max(1, base / 10), using: &random), most)
         lanes.accounts[account].pausedUntil = max(lanes.accounts[account].pausedUntil, now.monotonic + pause)
         notes.append(.accountPaused(connection: account, milliseconds: pause))
     }
@@ -186,7 +187,8 @@ extension ReplicaMachine {
         deadLetter(ref, .rejected, "the API answered \(rejection.status): \(rejection.message)")
     }
 
-    private mutating func backOff(_ ref: RequestRef) -> Int64 {
+    /// How long a request waits after one more failure.
+    mutating func backOff(_ ref: RequestRef) -> Int64 {
         let failures = (request(ref)?.failures ?? 0) + 1
         partitions[ref.partition]?.requests[ref.offset]?.failures = failures
         return retry.delay(after: failures, random: &random)
@@ -207,6 +209,7 @@ extension ReplicaMachine {
             guard let request = request(ref) else { continue }
             switch request.phase {
             case .delayed: enter(ref, at: now)
+            case .finishing where request.transaction == nil: due.append(ref)
             case .inDoubt(let doubt):
                 if case .reading = doubt.step {
                     readDoubt(ref, doubt, at: now)

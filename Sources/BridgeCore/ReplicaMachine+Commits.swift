@@ -22,20 +22,16 @@ extension ReplicaMachine {
         case .aborted(let culprits, let isStale):
             // A refusal that comes after the news is about the assignment before.
             if isStale && ended.plan.assignment == assignment { groupIsStale = true }
-            for index in culprits where ended.plan.writes.indices.contains(index) {
-                let ref = ended.plan.writes[index].ref
-                if let request = request(ref) {
-                    partitions[ref.partition]?.requests[ref.offset]?.shortening = request.shortening.next
-                }
+            for (index, write) in ended.plan.writes.enumerated().reversed() {
+                aborted(write, isCulprit: culprits.contains(index), at: now)
             }
-            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
             for (number, partition) in partitions where partition.committed > 0 {
                 partitions[number]?.mayBeUndone = true
                 partitions[number]?.watermarkMovedAt = partition.watermarkMovedAt ?? now.monotonic
             }
         case .lost where isBroken(.unknownCommitIsAborted):
             isProducerReady = false
-            for write in ended.plan.writes.reversed() { aborted(write, at: now) }
+            for write in ended.plan.writes.reversed() { aborted(write, isCulprit: false, at: now) }
         case .lost where isBroken(.unknownCommitIsCommitted):
             isProducerReady = false
             for write in ended.plan.writes { committed(write, isSighted: false, at: now) }
@@ -129,7 +125,8 @@ extension ReplicaMachine {
         }
     }
 
-    private mutating func aborted(_ write: LedgerWrite, at now: Moment) {
+    /// - Parameter isCulprit: whether its topic would not take it for its size.
+    private mutating func aborted(_ write: LedgerWrite, isCulprit: Bool, at now: Moment) {
         let ref = write.ref
         guard !isCalledAlready(write), let request = request(ref) else { return }
         partitions[ref.partition]?.requests[ref.offset]?.transaction = nil
@@ -141,7 +138,14 @@ extension ReplicaMachine {
             setPhase(ref, .waiting)
             lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
             lanes.release(write.hash, scope: request.scope)
-        case .releasing, .finishing: due.prepend(ref)
+        case .finishing where isCulprit && request.shortening == .withoutHeaders:
+            // P8: what cannot be made smaller must not end every other write's transaction.
+            let delay = backOff(ref)
+            timers.add(ref, at: now.monotonic + delay)
+            notes.append(.resultRefused(note(request), delay: delay))
+        case .releasing, .finishing:
+            if isCulprit { partitions[ref.partition]?.requests[ref.offset]?.shortening = request.shortening.next }
+            due.prepend(ref)
         default: preconditionFailure("a write of a request that had none")
         }
     }

@@ -171,7 +171,7 @@ extension ReplicaMachine {
                 lanes.accounts[account].circuit.succeeded()
                 notes.append(.circuitClosed(connection: account))
             } else {
-                _ = lanes.accounts[account].circuit.failed(at: now.monotonic, isForeign: false)
+                _ = lanes.accounts[account].circuit.failed(at: now.monotonic)
                 waits = true
             }
         }

@@ -17,8 +17,6 @@ package struct Statistics: Sendable, Hashable {
     package struct Partition: Sendable, Hashable {
         package var topic: String
         package var partition: Int32
-        /// Records between the group's committed offset and the end; nil where it is not known.
-        package var consumerLag: Int64?
         package var lowOffset: Int64?
         /// The end as a `read_uncommitted` client sees it.
         package var highOffset: Int64?
@@ -83,8 +81,8 @@ package struct Statistics: Sendable, Hashable {
                 else { continue }
                 partitions.append(
                     Partition(
-                        topic: name, partition: number, consumerLag: partition["consumer_lag"].offset,
-                        lowOffset: partition["lo_offset"].offset, highOffset: partition["hi_offset"].offset,
+                        topic: name, partition: number, lowOffset: partition["lo_offset"].offset,
+                        highOffset: partition["hi_offset"].offset,
                         lastStableOffset: partition["ls_offset"].offset,
                         storedOffset: partition["stored_offset"].offset,
                         committedOffset: partition["committed_offset"].offset,

@@ -57,9 +57,22 @@ struct AnswerBody {
     var saysFailure: Bool {
         if let errors = json?["errors"], !(errors.array?.isEmpty ?? errors.isNull) { return true }
         if let error = json?["error"], !error.isNull, error.bool != false { return true }
-        if json?["success"]?.bool == false { return true }
-        let status = text("status")?.lowercased() ?? ""
-        return ["failure", "failed", "error"].contains(status)
+        return json?["success"]?.bool == false || hasFailedStatus
+    }
+
+    /// Whether the field that names a started campaign's status says that the call failed.
+    var hasFailedStatus: Bool { ["failure", "failed", "error"].contains(text("status")?.lowercased() ?? "") }
+
+    /// Whether an error in the body has a code that as a status would tell nothing of what was done (408, 5xx).
+    ///
+    /// - Parameter known: a code that may stand there all the same.
+    func hasServerErrorCode(besides known: Double? = nil) -> Bool {
+        let nested = json?["error"]?["code"].flatMap(plainText)
+        let codes = apiErrors.compactMap(\.code) + [nested, text("code"), text("statusCode")].compactMap { $0 }
+        return codes.contains { code in
+            guard let number = Double(code), number != known else { return false }
+            return number == 408 || (500..<600).contains(number)
+        }
     }
 
     /// What the body says of an error, uncleaned; "" where it says nothing.

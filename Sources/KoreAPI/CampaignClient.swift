@@ -59,7 +59,7 @@ package actor CampaignClient {
             }
             return AttemptReport(result: result, bytesMayHaveLeft: false, duration: begun.duration(to: .now))
         }
-        let facts = HeadFacts(answer, now: now().wall, maximumRetryAfter: settings.maximumRetryAfter)
+        let facts = HeadFacts(answer, now: now().wall, maximumRetryAfter: connection.settings.maximumRetryAfter)
         var result = Classify.answer(answer, retryAfter: facts.retryAfter, redactor: Redactor(token: token))
         var isForeign = false
         if case .started(let started) = result, let instanceID = started.instanceID {
@@ -123,7 +123,7 @@ package actor CampaignClient {
         var facts: HeadFacts?
         if case .answer(let answer) = result {
             report.status = answer.status
-            facts = HeadFacts(answer, now: now(), maximumRetryAfter: settings.maximumRetryAfter)
+            facts = HeadFacts(answer, now: now(), maximumRetryAfter: connection.settings.maximumRetryAfter)
             report.serverTime = facts?.serverTime
             report.retryAfter = facts?.retryAfter
         } else if case .maybeSent(_, let status) = result {

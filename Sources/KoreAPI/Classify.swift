@@ -30,11 +30,17 @@ enum Classify {
                     status: status, message: message(),
                     apiCode: body.apiErrors.lazy.compactMap(\.code).first.map { redactor.clean($0) }))
         }
+        let unclear = AttemptResult.unknown(cause: "answer_unclear", status: status)
+        let started = startAnswer(body, redactor)
         switch status {
         case 200, 201:
-            if let started = startAnswer(body, redactor) { return .started(started) }
-            guard body.saysFailure else { return .unknown(cause: "answer_unclear", status: status) }
-            return speaksOfRateLimit(body.errorMessage) ? refused(.throttled) : rejected()
+            if let started { return body.hasFailedStatus ? unclear : .started(started) }
+            guard body.saysFailure else { return unclear }
+            if speaksOfRateLimit(body.errorMessage) { return refused(.throttled) }
+            return body.hasServerErrorCode() ? unclear : rejected()
+        // Half of such an answer is wrong, and nobody knows which.
+        case 300...499 where started != nil:
+            return unclear
         case 301, 307, 308:
             return rejected()
         case 408:
@@ -44,10 +50,11 @@ enum Classify {
             return refused(.throttled)
         case 400...499:
             if speaksOfRateLimit(body.errorMessage) { return refused(.throttled) }
+            if body.hasServerErrorCode() { return unclear }
             if body.isHTML { return refused(.foreignAnswer) }
             if status == 401 || status == 403 { return refused(.credentials) }
             return rejected()
-        case 503 where body.hasOwnError:
+        case 503 where body.hasOwnError && !body.hasServerErrorCode(besides: 503):
             return refused(.unavailable)
         case 200...299: return .unknown(cause: "status_2xx", status: status)
         case 300...399: return .unknown(cause: "status_3xx", status: status)

@@ -22,7 +22,7 @@ final class Connection: Sendable {
                     caFile: settings.caFile, clientCertificateFile: settings.clientCertificateFile,
                     clientKeyFile: settings.clientKeyFile, proxy: settings.proxy,
                     maximumConnections: settings.maximumConnections, maximumWaiting: limits.maximumWaiting,
-                    reuseMaximumAge: limits.reuseMaximumAge, userAgent: limits.userAgent))
+                    reuseMaximumAge: settings.reuseMaximumAge, userAgent: limits.userAgent))
         } catch {
             throw ConnectionFault(connection: settings.name, text: error.text)
         }
@@ -123,7 +123,7 @@ final class Connection: Sendable {
                 ("Content-Type", "application/json"), ("Accept", "application/json"),
             ],
             body: body, deadline: settings.deadline, connectTimeout: settings.connectTimeout,
-            maximumBodyBytes: limits.maximumBodyBytes, maximumHeadBytes: limits.maximumHeadBytes, reuse: settings.reuse)
+            maximumBodyBytes: settings.maximumBodyBytes, maximumHeadBytes: limits.maximumHeadBytes, reuse: settings.reuse)
     }
 
     /// W3C Trace Context, version 00.

@@ -31,8 +31,12 @@ package struct ConnectionSettings: Sendable {
     /// Of one call, from waiting for a connection to the last byte of the answer.
     package var deadline: Duration
     package var connectTimeout: Duration
+    package var maximumBodyBytes: Int
+    /// A longer `Retry-After` is cut to this.
+    package var maximumRetryAfter: Duration
     /// Whether connections are kept between calls (see `HTTPExchange.reuse`).
     package var reuse: Bool
+    package var reuseMaximumAge: Duration
     package var maximumConnections: Int
     /// Entries of one page of the campaign list, and the most pages that are looked through for one campaign.
     package var listPageSize: Int
@@ -47,7 +51,9 @@ package struct ConnectionSettings: Sendable {
         algorithm: Algorithm = .hs256, subject: String = "campaign-bridge", audience: String? = nil,
         iid: String? = nil, triggerPrefix: String = "/api/v2/public",
         readPrefix: String = "/campaign/api/v2/public", deadline: Duration = .seconds(15),
-        connectTimeout: Duration = .seconds(5), reuse: Bool = false, maximumConnections: Int = 64,
+        connectTimeout: Duration = .seconds(5), maximumBodyBytes: Int = 256 << 10,
+        maximumRetryAfter: Duration = .seconds(3600), reuse: Bool = false, reuseMaximumAge: Duration = .seconds(5),
+        maximumConnections: Int = 64,
         listPageSize: Int = 50, listPages: Int = 10, proxy: String = "", caFile: String = "",
         clientCertificateFile: String = "", clientKeyFile: String = ""
     ) {
@@ -65,7 +71,10 @@ package struct ConnectionSettings: Sendable {
         self.readPrefix = readPrefix
         self.deadline = deadline
         self.connectTimeout = connectTimeout
+        self.maximumBodyBytes = maximumBodyBytes
+        self.maximumRetryAfter = maximumRetryAfter
         self.reuse = reuse
+        self.reuseMaximumAge = reuseMaximumAge
         self.maximumConnections = maximumConnections
         self.listPageSize = listPageSize
         self.listPages = listPages
@@ -78,28 +87,20 @@ package struct ConnectionSettings: Sendable {
 
 /// Bounds that hold for all connections.
 package struct CampaignClientSettings: Sendable {
-    package var maximumBodyBytes: Int
     package var maximumHeadBytes: Int
     /// Calls of one connection that may wait for a free connection.
     package var maximumWaiting: Int
-    /// A longer `Retry-After` is cut to this.
-    package var maximumRetryAfter: Duration
     /// Instance ids remembered for each connection, to know an answer that belongs to another campaign.
     package var rememberedInstances: Int
-    package var reuseMaximumAge: Duration
     package var userAgent: String
 
     package init(
-        maximumBodyBytes: Int = 256 << 10, maximumHeadBytes: Int = 64 << 10, maximumWaiting: Int = 16_384,
-        maximumRetryAfter: Duration = .seconds(3600), rememberedInstances: Int = 16_384,
-        reuseMaximumAge: Duration = .seconds(5), userAgent: String = "campaign-bridge"
+        maximumHeadBytes: Int = 64 << 10, maximumWaiting: Int = 16_384, rememberedInstances: Int = 16_384,
+        userAgent: String = "campaign-bridge"
     ) {
-        self.maximumBodyBytes = maximumBodyBytes
         self.maximumHeadBytes = maximumHeadBytes
         self.maximumWaiting = maximumWaiting
-        self.maximumRetryAfter = maximumRetryAfter
         self.rememberedInstances = rememberedInstances
-        self.reuseMaximumAge = reuseMaximumAge
         self.userAgent = userAgent
     }
 }

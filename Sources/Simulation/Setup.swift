@@ -165,6 +165,8 @@ struct Setup {
         settings.confirmInterval = leaseDuration / 3
         settings.campaignCoolDown = coolDown
         for index in settings.connections.indices {
+            settings.connections[index].throttlePause = 5000
+            settings.connections[index].retryAfterMaximum = 15_000
             settings.connections[index].readsBack = readsBack
             settings.connections[index].isExclusive = isExclusive
         }
@@ -173,8 +175,6 @@ struct Setup {
         settings.windowRecords = windowRecords
         settings.settledPartitions = Int32(partitions)
         settings.retryMaximum = 10_000
-        settings.throttlePause = 5000
-        settings.retryAfterMaximum = 15_000
         settings.circuitOpen = 10_000
         #if DELIBERATE_FAULTS
             settings.deliberateFault = fault

@@ -34,6 +34,17 @@ struct SecretTests {
         if !content.hasPrefix("hiddenhidden") { #expect(texts.first?.contains("/run/secrets/clientSecret") == true) }
     }
 
+    @Test(
+        "An address that is not taken is shown without what may be a secret in it",
+        arguments: [
+            ("http://user:pass@proxy:3128", "http://<hidden>@proxy:3128"),
+            ("user:pa@ss@proxy", "<hidden>@proxy"), ("https://host/a?key=pass", "https://host/a?<hidden>"),
+            ("https://u:p?x@host/#pass", "https://<hidden>@host/#<hidden>"), ("1_000", "1_000"), ("a?b", "a?b"),
+        ])
+    func addresses(text: String, shown: String) {
+        #expect(withoutSecrets(text) == shown)
+    }
+
     @Test("A missing file, and one that is not UTF-8, are faults that name the path")
     func unreadable() {
         #expect(

@@ -194,8 +194,23 @@ extension Key {
     }
 
     private static func fault(_ expectation: String, _ written: RawText) -> ValueFault {
-        ValueFault(message: "expected \(expectation), found `\(shown(written.text))`", source: written.source)
+        ValueFault(message: "expected \(expectation), found `\(shown(withoutSecrets(written.text)))`", source: written.source)
     }
+}
+
+/// A value that was not taken, as it may be shown: user information and queries of addresses hold secrets.
+func withoutSecrets(_ text: String) -> String {
+    var rest = text[...]
+    var start = ""
+    if let scheme = text.firstRange(of: "://") {
+        start = String(text[..<scheme.upperBound])
+        rest = text[scheme.upperBound...]
+    }
+    if let at = rest.lastIndex(of: "@") { rest = "<hidden>" + rest[at...] }
+    if !start.isEmpty, let mark = rest.firstIndex(where: { $0 == "?" || $0 == "#" }) {
+        rest = rest[...mark] + "<hidden>"
+    }
+    return start + rest
 }
 
 /// What is wrong with a secret's text, or nil. Never holds any of it.
