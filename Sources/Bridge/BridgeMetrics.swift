@@ -176,7 +176,8 @@ package final class BridgeMetrics: Sendable {
             for partition in now.partitions.prefix(1000) where partition.stage == .owned {
                 guard let end = ends[partition.partition] else { continue }
                 // Of a group that has committed nothing yet, what has been met counts.
-                let done = partition.committed < 0 ? partition.position - Int64(partition.unfinished) : partition.committed
+                let met = partition.position - Int64(partition.unfinished)
+                let done = partition.committed < 0 ? met : partition.committed
                 readings.set(lag.name, Double(max(0, end - done)), labels: [String(partition.partition)])
             }
         }

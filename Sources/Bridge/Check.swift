@@ -165,14 +165,30 @@ package struct BridgeCheck: Sendable {
             let client = try CommittedOffsets(
                 settings: settings.commonKafka, group: id, timeout: settings.kafka.operationTimeout
             ) { lines.take($0) }
-            let offsets: [TopicPartition: Int64?]
+            let offsets: [TopicPartition: GroupOffset?]
+            var cut: [String] = []
             do throws(KafkaError) {
                 offsets = try await client.fetch(partitions)
+                for (partition, offset) in offsets {
+                    guard let reached = offset.flatMap(LedgerNote.end),
+                        found[settings.topics.ledger]?.partitions.contains(where: { $0.id == partition.partition })
+                            == true
+                    else { continue }
+                    let ledger = TopicPartition(settings.topics.ledger, partition.partition)
+                    let end = try await client.stableEnd(ledger)
+                    if end < reached { cut.append("\(ledger) ends at \(end) and had reached \(reached)") }
+                }
             } catch {
                 _ = await client.close(deadline: .seconds(2))
                 throw error
             }
             _ = await client.close(deadline: .seconds(2))
+            if !cut.isEmpty {
+                report(
+                    CheckLine(
+                        .failed, "ledger", "\(cut.sorted().joined(separator: ", ")): the topic was made anew or cut",
+                        advice: "restore it; docs/operations.md says how to go on without it"))
+            }
             let known = offsets.values.count { $0 != nil }
             report(
                 CheckLine(.fine, name, "offsets can be read; \(known) of \(partitions.count) partitions have one"))

@@ -106,8 +106,8 @@ package actor Engine {
         pump()
     }
 
-    func committedOffset(partition: Int32, epoch: Int, offset: Int64?) {
-        machine.committedOffset(partition: partition, epoch: epoch, offset: offset)
+    func committedOffset(partition: Int32, epoch: Int, offset: Int64?, ledgerEnd: Int64?) {
+        machine.committedOffset(partition: partition, epoch: epoch, offset: offset, ledgerEnd: ledgerEnd)
         pump()
     }
 

@@ -8,12 +8,16 @@ package final class Health: Sendable {
     private let denials: Denials
     private let state = Mutex<[String: Int64]>([:])
     private let isEnded = Atomic(false)
+    private let isCutOff = Atomic(false)
 
     init(engine: Engine, intake: IntakeService?, denials: Denials) {
         self.engine = engine
         self.intake = intake
         self.denials = denials
     }
+
+    /// Whether any broker is there for the group's consumer.
+    func brokers(areThere: Bool) { isCutOff.store(!areThere, ordering: .relaxed) }
 
     func ended() { isEnded.store(true, ordering: .relaxed) }
 
@@ -28,6 +32,7 @@ package final class Health: Sendable {
         let snapshot = await engine.snapshot()
         var reasons = denials.reasons
         if snapshot.isDraining { reasons.append("draining") }
+        if isCutOff.load(ordering: .relaxed) { reasons.append("no Kafka broker can be reached: see the log") }
         if !snapshot.isProducerReady { reasons.append("the transactional producer is not ready") }
         if !snapshot.isAssigned { reasons.append("the group has given no assignment yet") }
         if !snapshot.hasLease {

@@ -54,7 +54,8 @@ extension IntakeService {
             )
         }
         guard let answer else { return }
-        await engine.committedOffsets(partition: partition, epoch: epoch, own: answer.0, direct: answer.1)
+        await engine.committedOffsets(
+            partition: partition, epoch: epoch, own: answer.0?.offset, direct: answer.1?.offset)
         await again(partition, epoch)
     }
 
@@ -111,9 +112,9 @@ extension IntakeService {
         _ = await driver.producer.close(deadline: .seconds(5))
     }
 
-    private func offsets(of plan: IntakePlan) -> [(TopicPartition, offset: Int64)] {
+    private func offsets(of plan: IntakePlan) -> [(TopicPartition, GroupOffset)] {
         // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
-        if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
-        return plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), offset: $0.value) }
+        if plan.settles > 0 { return [(TopicPartition(settings.topics.control, 0), GroupOffset(0))] }
+        return plan.offsets.map { (TopicPartition(settings.topics.source, $0.key), GroupOffset($0.value)) }
     }
 }

@@ -20,8 +20,6 @@ final class IntakeService: Sendable {
     let ownOffsets: CommittedOffsets
     let directOffsets: CommittedOffsets
     let patience: BrokerPatience
-    /// When the mover's consumer last failed, on the monotonic clock.
-    private let failedAt = Atomic<Int64>(.min)
     /// Told why going on would help nothing.
     let end: @Sendable (ServiceEnd) -> Void
     private let waitsFor = Mutex<String?>(nil)
@@ -153,10 +151,8 @@ final class IntakeService: Sendable {
         case .revoked(let number, let partitions, let lost):
             await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
         case .fatal(let error):
-            let failed = failedAt.load(ordering: .relaxed)
-            end(ServiceEnd.ended(by: error, of: settings, failedAt: failed, at: clock().monotonic))
+            end(ServiceEnd.ended(by: error, of: settings))
         case .error(let error, let partition):
-            failedAt.store(clock().monotonic, ordering: .relaxed)
             outages.failed(
                 "kafka-intake-consumer",
                 [.error: .error(error), .topic: .string(partition?.topic ?? settings.topics.source)])

@@ -132,11 +132,7 @@ struct Observer: Sendable {
                 [.entries: .int(entries)])
         case .ledgerBroken(let needed):
             line.error(
-                "the ledger ends before what is needed of it: its topic was made anew or cut, and is read again",
-                [
-                    .offset: .int(needed),
-                    .detail: "events that stood only in what is gone may be started again when they are repeated",
-                ])
+                "the ledger ends before what was read of it: its topic was made anew or cut", [.offset: .int(needed)])
         case .ledgerReread(let entries):
             line.info("the ledger is read again, to forget what it has forgotten", [.entries: .int(entries)])
         case .gap(let from, let to):

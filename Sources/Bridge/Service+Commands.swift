@@ -83,13 +83,14 @@ extension BridgeService {
         }
         guard let answer else { return }
         let own = answer[source] ?? nil
-        if case .refused(let text) = await start(after: own, source) {
+        if case .refused(let text) = await start(after: own?.offset, source) {
             await engine.takeOverFailed(partition: partition, epoch: epoch, text)
             await pause(.seconds(10))
             await engine.takeOverAgain(partition: partition, epoch: epoch)
             return
         }
-        await engine.committedOffset(partition: partition, epoch: epoch, offset: own)
+        await engine.committedOffset(
+            partition: partition, epoch: epoch, offset: own?.offset, ledgerEnd: own.flatMap(LedgerNote.end))
     }
 
     /// Where the source was read through the intake topic before, the ledger has its events in other partitions.
@@ -104,7 +105,7 @@ extension BridgeService {
                 return [:]
             }
         }
-        return SourceStart(own: own, other: moved?[source] ?? nil, isIntake: false)
+        return SourceStart(own: own, other: (moved?[source] ?? nil)?.offset, isIntake: false)
     }
 
     private func fetchMarks(_ partition: Int32, _ epoch: Int) async {

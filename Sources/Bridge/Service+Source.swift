@@ -20,6 +20,7 @@ extension BridgeService {
             for event in events {
                 switch event {
                 case .records(let records):
+                    health.brokers(areThere: true)
                     denials.granted(.read(topic: settings.ledgerSource))
                     await admit(records, decoder)
                 case .endOfPartition(let partition, let offset):
@@ -32,6 +33,7 @@ extension BridgeService {
                             .rebalance: .int(number), .partitions: .string(Self.list(partitions)),
                             .generation: .int(group?.generation ?? -1),
                         ])
+                    health.brokers(areThere: true)
                     denials.granted(.readGroup(settings.group.id))
                     await engine.assigned(number: number, partitions: partitions.map(\.partition), group: group)
                     if group == nil { finishSink.yield(.assignmentWithoutGroup) }
@@ -41,11 +43,9 @@ extension BridgeService {
                         [.rebalance: .int(number), .partitions: .string(Self.list(partitions)), .lost: .bool(lost)])
                     await engine.revoked(number: number, partitions: partitions.map(\.partition), isLost: lost)
                 case .fatal(let error):
-                    let failed = failedAt.load(ordering: .relaxed)
-                    finishSink.yield(
-                        ServiceEnd.ended(by: error, of: settings, failedAt: failed, at: clock().monotonic))
+                    finishSink.yield(ServiceEnd.ended(by: error, of: settings))
                 case .error(let error, let partition):
-                    failedAt.store(clock().monotonic, ordering: .relaxed)
+                    if error.code == .allBrokersDown { health.brokers(areThere: false) }
                     outages.failed(
                         "kafka-consumer",
                         [.error: .error(error), .topic: .string(partition?.topic ?? settings.ledgerSource)])
@@ -61,7 +61,9 @@ extension BridgeService {
                         finishSink.yield(.joinAnew("\(error)"))
                     }
                 case .statistics(let statistics):
-                    if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-consumer") }
+                    let isReached = statistics.brokers.contains { $0.state == "UP" }
+                    if isReached { outages.recovered("kafka-consumer") }
+                    health.brokers(areThere: isReached)
                     observer.take(statistics)
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))

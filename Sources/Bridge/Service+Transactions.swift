@@ -40,9 +40,25 @@ extension BridgeService {
         _ = await driver.producer.close(deadline: .seconds(5))
     }
 
-    private func offsets(of plan: TransactionPlan) -> [(TopicPartition, offset: Int64)] {
+    private func offsets(of plan: TransactionPlan) -> [(TopicPartition, GroupOffset)] {
         // Nobody reads that one; it takes the transaction to the partition that holds the group's offsets.
-        if plan.isSettling { return [(TopicPartition(settings.topics.control, 0), offset: 0)] }
-        return plan.offsets.map { (TopicPartition(settings.ledgerSource, $0.key), offset: $0.value) }
+        if plan.isSettling { return [(TopicPartition(settings.topics.control, 0), GroupOffset(0))] }
+        return plan.offsets.map { number, offset in
+            let note = plan.ledgerEnds[number].map(LedgerNote.text) ?? ""
+            return (TopicPartition(settings.ledgerSource, number), GroupOffset(offset, metadata: note))
+        }
+    }
+}
+
+/// The text beside a committed offset: how far the partition's ledger reached then.
+enum LedgerNote {
+    private static let prefix = "ledger="
+
+    static func text(_ end: Int64) -> String { prefix + String(end) }
+
+    /// nil where the offset was committed by others, as by a person who accepts the ledger as it is.
+    static func end(_ offset: GroupOffset) -> Int64? {
+        guard offset.metadata.hasPrefix(prefix) else { return nil }
+        return Int64(offset.metadata.dropFirst(prefix.count))
     }
 }

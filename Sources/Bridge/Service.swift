@@ -26,8 +26,6 @@ package final class BridgeService: Sendable {
     let plain: Producer
     let observer: Observer
     let tails = LedgerTails()
-    /// When the group's consumer last failed, on the monotonic clock.
-    let failedAt = Atomic<Int64>(.min)
     /// Since when a transaction of this replica's transactional id may have been left open by the broker.
     let suspectSince: Atomic<Int64>
     let patience: BrokerPatience

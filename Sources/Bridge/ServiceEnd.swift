@@ -21,19 +21,11 @@ extension ServiceEnd {
     static let assignmentWithoutGroup =
         ServiceEnd.joinAnew("the Kafka library gave an assignment without its generation")
 
-    /// What the end of a group's consumer means. Twins are told by the broker, with a fenced instance id; `_FENCED` of a
-    /// producer proves none.
-    ///
-    /// - Parameters:
-    ///   - failedAt: when the consumer last failed, `now`: monotonic, milliseconds.
-    static func ended(
-        by error: KafkaError, of settings: BridgeSettings, failedAt: Int64, at now: Int64
-    ) -> ServiceEnd {
+    /// What the end of a group's consumer means. A fence by this replica's own requests from before a broker stood still
+    /// looks like one by a twin (seen after standstills of 12 and 40 s): only its coming again tells.
+    static func ended(by error: KafkaError, of settings: BridgeSettings) -> ServiceEnd {
         guard error.code == .fencedInstanceID else { return .failed("the group's consumer cannot go on: \(error)") }
-        if failedAt > .min, now - failedAt < 60_000 {
-            return .joinAnew("fenced after an outage: \(error)", isFence: true)
-        }
         let name = settings.groupInstanceId ?? ""
-        return .twin("another process has the name \(name): give every replica its own replica.name")
+        return .joinAnew("another process has the name \(name): give every replica its own replica.name", isFence: true)
     }
 }

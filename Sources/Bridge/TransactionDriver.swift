@@ -116,15 +116,17 @@ struct TransactionDriver {
     }
 }
 
-/// When a producer was fenced. Once or twice it may be by this replica's own requests from before an outage, or by the
+/// When a client of this replica was fenced. Once or twice it may be by this replica's own requests from before an outage, or by the
 /// coordinator after a time-out; again and again it is by another process of the same name.
-struct Fences {
+package struct Fences {
     private static let most = 2
     private static let window: Duration = .seconds(120)
     private var times: [ContinuousClock.Instant] = []
 
+    package init() {}
+
     /// Counts one more. Whether another process must have the name.
-    mutating func areByAnother(at now: ContinuousClock.Instant) -> Bool {
+    package mutating func areByAnother(at now: ContinuousClock.Instant) -> Bool {
         times = times.filter { now - $0 < Self.window } + [now]
         return times.count > Self.most
     }

@@ -34,6 +34,9 @@ package struct TransactionPlan: Sendable {
     package var writes: [LedgerWrite]
     /// For each partition with a write, moved or not (L2).
     package var offsets: [Int32: Int64]
+    /// How far each of these partitions' ledger has been read: what is committed beside the offset, so that a ledger that
+    /// ends before it is known to be another one (P1).
+    package var ledgerEnds: [Int32: Int64] = [:]
     /// Ledger partitions, from 0 on, that it settles; it then holds nothing else (see `ReplicaMachine.settling`).
     package var settles: Int32 = 0
     /// Partitions of result topics that it settles, nothing else with them.

@@ -5,7 +5,7 @@ struct Partition {
         /// 1. The group's committed offset, stable.
         case committedOffset
         /// 2. The ledger's end, transactions still open included.
-        case marks(committed: Int64?)
+        case marks(committed: Int64?, ledgerEnd: Int64)
         /// 3. Reading the ledger to that end.
         case ledger(start: Int64, mark: Int64)
         /// 4. Reading the control topic to its end.
@@ -30,6 +30,8 @@ struct Partition {
     var isTailing = false
     /// The ledger has been read up to here.
     var ledgerEnd: Int64 = -1
+    /// What this process knows that the ledger reached, from a take-over or a reading before.
+    var ledgerReached: Int64 = 0
     /// What the ledger holds that cannot be understood.
     var unreadable: String?
     /// Unfinished records by offset.

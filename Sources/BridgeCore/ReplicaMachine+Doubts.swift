@@ -64,6 +64,11 @@ extension ReplicaMachine {
             return
         }
         partitions[number]?.markAskedAt = nil
+        if let high, high < partition.ledgerEnd {
+            // Of another ledger: what is missing there was not undone by the broker.
+            ledgerBroken(partition: number, needed: partition.ledgerEnd, at: now)
+            return
+        }
         for offset in partition.deciding {
             guard case .inDoubt(var doubt)? = partition.requests[offset]?.phase, doubt.step == .asked else { continue }
             doubt.step = high.map { .tailing(mark: $0) } ?? .marking

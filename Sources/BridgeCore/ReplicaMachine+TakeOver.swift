@@ -40,11 +40,12 @@ extension ReplicaMachine {
     }
 
     /// The ledger partition ends before `needed`, which was read of it or must be read: its topic was made anew or cut. It
-    /// is read again from its beginning; what this process knows of it stays known.
+    /// is taken over again; where it is still so, it is blocked there.
     package mutating func ledgerBroken(partition number: Int32, needed: Int64, at now: Moment) {
         guard let old = partitions[number], old.ledgerNeeded == needed else { return }
         clear(number, isLost: false)
         beginAgain(number, knowing: old, rereads: true, at: now)
+        partitions[number]?.ledgerReached = max(needed, old.ledgerReached)
         notes.append(.partition(number, .ledgerBroken(needed: needed)))
     }
 
@@ -63,6 +64,7 @@ extension ReplicaMachine {
             partitions[number]?.isIndexOld = true
         }
         partitions[number]?.unsighted = old.unsighted
+        partitions[number]?.ledgerReached = old.ledgerReached
         guard !rereads else { return }
         partitions[number]?.isTailing = old.isTailing
         partitions[number]?.ledgerEnd = old.ledgerEnd
@@ -78,18 +80,32 @@ extension ReplicaMachine {
     // MARK: - The four steps
 
     /// 1. The group's stable committed offset; nil: none.
-    package mutating func committedOffset(partition number: Int32, epoch: Int, offset: Int64?) {
+    ///
+    /// - Parameter ledgerEnd: what was committed beside it (`TransactionPlan.ledgerEnds`).
+    package mutating func committedOffset(
+        partition number: Int32, epoch: Int, offset: Int64?, ledgerEnd: Int64? = nil
+    ) {
         guard let partition = partitions[number], partition.epoch == epoch, case .committedOffset = partition.stage
         else { return }
-        partitions[number]?.stage = .marks(committed: offset)
+        partitions[number]?.stage = .marks(
+            committed: offset, ledgerEnd: max(ledgerEnd ?? 0, partition.ledgerReached))
         steps.append(.marks(partition: number, epoch: epoch))
     }
 
     /// 2. The ledger's end after that offset was known.
     package mutating func marks(partition number: Int32, epoch: Int, _ marks: PartitionMarks, at now: Moment) {
         guard let partition = partitions[number], partition.epoch == epoch,
-            case .marks(let committed) = partition.stage
+            case .marks(let committed, let ledgerEnd) = partition.stage
         else { return }
+        if marks.ledgerHigh < ledgerEnd {
+            block(
+                number,
+                "the ledger partition ends at \(marks.ledgerHigh), and had reached \(ledgerEnd): its topic was made anew"
+                    + " or cut, and nobody knows what was started. Restore it. Or, to accept that events may be started"
+                    + " again: stop every replica, set the group's offsets anew where they are"
+                    + " (kafka-consumer-groups.sh --reset-offsets --to-current), and start")
+            return
+        }
         if let committed, committed > marks.sourceHigh {
             block(
                 number,

@@ -49,7 +49,10 @@ extension ReplicaMachine {
         }
         guard !plan.offsets.isEmpty else { return nil }
         var epochs: [Int32: Int] = [:]
-        for number in plan.offsets.keys { epochs[number] = partitions[number]?.epoch }
+        for number in plan.offsets.keys {
+            epochs[number] = partitions[number]?.epoch
+            if let end = partitions[number]?.ledgerEnd, end > 0 { plan.ledgerEnds[number] = end }
+        }
         let places = Dictionary(
             plan.writes.enumerated().map { ($0.element.hash, $0.offset) }, uniquingKeysWith: { $1 })
         if isBroken(.offsetsNotSent) && !plan.writes.isEmpty { plan.offsets = [:] }

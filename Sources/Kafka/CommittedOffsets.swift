@@ -41,12 +41,12 @@ package actor CommittedOffsets {
     /// The committed offset of each partition; nil: none.
     ///
     /// - Throws: `.unstableOffsetCommit`, retriable, while a transaction holds up one of them.
-    package func fetch(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64?] {
+    package func fetch(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: GroupOffset?] {
         let list = try ask(partitions)
-        var offsets: [TopicPartition: Int64?] = [:]
-        for element in list.elements {
-            if let error = element.error { throw error }
-            offsets[element.partition] = .some(element.offset < 0 ? nil : element.offset)
+        var offsets: [TopicPartition: GroupOffset?] = [:]
+        for (partition, offset, error) in list.committed {
+            if let error { throw error }
+            offsets[partition] = .some(offset)
         }
         return offsets
     }

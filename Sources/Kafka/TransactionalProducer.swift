@@ -12,10 +12,10 @@ package actor TransactionalProducer {
     /// What one transaction holds.
     package struct Work: Sendable {
         package var records: [OutgoingRecord]
-        package var offsets: [(TopicPartition, offset: Int64)]
+        package var offsets: [(TopicPartition, GroupOffset)]
         package var group: GroupMetadata
 
-        package init(records: [OutgoingRecord], offsets: [(TopicPartition, offset: Int64)], group: GroupMetadata) {
+        package init(records: [OutgoingRecord], offsets: [(TopicPartition, GroupOffset)], group: GroupMetadata) {
             self.records = records
             self.offsets = offsets
             self.group = group

@@ -123,7 +123,8 @@ final class Connection: Sendable {
                 ("Content-Type", "application/json"), ("Accept", "application/json"),
             ],
             body: body, deadline: settings.deadline, connectTimeout: settings.connectTimeout,
-            maximumBodyBytes: settings.maximumBodyBytes, maximumHeadBytes: limits.maximumHeadBytes, reuse: settings.reuse)
+            maximumBodyBytes: settings.maximumBodyBytes, maximumHeadBytes: limits.maximumHeadBytes,
+            reuse: settings.reuse)
     }
 
     /// W3C Trace Context, version 00.

@@ -28,6 +28,8 @@ final class Group {
     /// Offsets by partition, and those of transactions without a marker yet.
     var committed: [Int32: Int64] = [:]
     var pending: [Int32: [Int: Int64]] = [:]
+    /// What stands beside the offsets.
+    var ledgerEnds: [Int32: Int64] = [:]
 
     private static let rebalanceTimeout: Int64 = 60_000
 

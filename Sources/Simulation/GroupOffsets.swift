@@ -4,14 +4,18 @@ internal import BridgeCore
 
 extension Group {
     /// Offsets that a transaction sends: refused without the group's present generation.
-    func send(_ offsets: [Int32: Int64], in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
+    func send(_ plan: TransactionPlan, in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
         guard index(of: metadata.member) != nil, metadata.generation == generation else {
             world.count(.illegalGeneration)
             world.count(.ruleL2Fence)
             return false
         }
         transaction.touch(.offsets)
-        for (partition, offset) in offsets { pending[partition, default: [:]][transaction.id] = offset }
+        for (partition, offset) in plan.offsets {
+            pending[partition, default: [:]][transaction.id] = offset
+            // It only ever grows: what an aborted transaction knew was true as well.
+            ledgerEnds[partition] = max(ledgerEnds[partition] ?? 0, plan.ledgerEnds[partition] ?? 0)
+        }
         return true
     }
 
@@ -46,12 +50,12 @@ extension Group {
         guard members.isEmpty, pending.isEmpty, !committed.isEmpty else { return false }
         world.count(.offsetsLost)
         world.story("the group's offsets are gone")
-        committed = [:]
+        (committed, ledgerEnds) = ([:], [:])
         return true
     }
 
     /// The stable offset: the answer waits for transactions that hold a newer one.
-    func ask(_ partition: Int32, by process: Process, answer: @escaping (Int64?) -> Void) {
+    func ask(_ partition: Int32, by process: Process, answer: @escaping (Int64?, Int64?) -> Void) {
         world.after(world.latency()) { [self] in
             guard process.state != .dead else { return }
             if pending[partition] != nil {
@@ -60,7 +64,8 @@ extension Group {
                 return
             }
             let offset = committed[partition]
-            process.receive(after: world.latency()) { answer(offset) }
+            let ledgerEnd = ledgerEnds[partition]
+            process.receive(after: world.latency()) { answer(offset, ledgerEnd) }
         }
     }
 }

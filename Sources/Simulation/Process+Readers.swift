@@ -7,8 +7,9 @@ extension Process {
     func carryOut(_ step: TakeOverStep) {
         switch step {
         case .committedOffset(let partition, let epoch):
-            world.group.ask(partition, by: self) { offset in
-                self.machine.committedOffset(partition: partition, epoch: epoch, offset: offset)
+            world.group.ask(partition, by: self) { offset, ledgerEnd in
+                self.machine.committedOffset(
+                    partition: partition, epoch: epoch, offset: offset, ledgerEnd: ledgerEnd)
             }
         case .marks(let partition, let epoch): askMarks(partition, epoch)
         case .readLedger(let partition, _):

@@ -116,11 +116,11 @@ final class TransactionClient {
                     return
                 }
                 world.count(.offsetsFailed)
-                if world.chance(500) { _ = group.send(plan.offsets, in: transaction, metadata) }
+                if world.chance(500) { _ = group.send(plan, in: transaction, metadata) }
                 process.receive(after: world.latency()) { self.abort(plan, epoch, isStale: false) }
                 return
             }
-            if group.send(plan.offsets, in: transaction, metadata) {
+            if group.send(plan, in: transaction, metadata) {
                 process.receive(after: world.latency()) { self.commit(plan, epoch) }
             } else {
                 world.story("the offsets of \(process) are refused")

@@ -68,6 +68,7 @@ struct BridgeRunner {
         _ stops: StopRequest
     ) async -> Int32 {
         var joinedAt: ContinuousClock.Instant?
+        var fences = Fences()
         while true {
             do {
                 guard let partitions = try await sourcePartitions(outages, starting, stops) else { return 0 }
@@ -79,10 +80,14 @@ struct BridgeRunner {
                 let end = await service.run(stop: stops)
                 guard case .joinAnew(let text, let isFence) = end else { return await exitCode(of: end) }
                 let now = ContinuousClock.now
-                if let joinedAt, now - joinedAt < settings.replica.joinAnewInterval {
-                    return await exitCode(of: isFence ? .twin(text) : .failed(text))
+                if isFence {
+                    if fences.areByAnother(at: now) { return await exitCode(of: .twin(text)) }
+                } else {
+                    if let joinedAt, now - joinedAt < settings.replica.joinAnewInterval {
+                        return await exitCode(of: .failed(text))
+                    }
+                    joinedAt = now
                 }
-                joinedAt = now
                 logger.warning("the replica joins anew, with new Kafka clients", [.limit: .string(text)])
             } catch {
                 let advice = KafkaDiagnosis.advice(refused: "\(error)")

@@ -39,7 +39,7 @@ struct StoryRanges: Sendable {
                 settings: settings.commonKafka, group: settings.intakeGroup,
                 timeout: settings.kafka.operationTimeout
             ) { _ in }
-            let committed: [TopicPartition: Int64?]
+            let committed: [TopicPartition: GroupOffset?]
             do throws(KafkaError) {
                 committed = try await offsets.fetch(source.map(\.partition))
                 _ = await offsets.close(deadline: .seconds(2))
@@ -49,7 +49,7 @@ struct StoryRanges: Sendable {
             }
             return source.map { range in
                 var rest = range
-                rest.from = max(range.from, (committed[range.partition] ?? nil) ?? range.from)
+                rest.from = max(range.from, (committed[range.partition] ?? nil)?.offset ?? range.from)
                 return rest
             }
         } catch {

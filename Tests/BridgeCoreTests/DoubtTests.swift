@@ -45,7 +45,7 @@ struct DoubtTests {
         harness.wait(5000)
         _ = harness.calls()
         #expect(harness.doubtMarks().isEmpty, "one question at a time")
-        harness.machine.doubtMark(partition: 0, epoch: questions[0], high: 0, at: harness.now)
+        harness.machine.doubtMark(partition: 0, epoch: questions[0], high: harness.readEnd, at: harness.now)
         harness.commit()
         #expect(harness.results.count == 1)
         #expect(harness.doubtMarks().count == 1)

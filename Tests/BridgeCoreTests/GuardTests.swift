@@ -170,7 +170,8 @@ struct GuardTests {
     }
 
     @Test(
-        "A foreign answer opens the circuit at once where the API itself has never answered, else those of several campaigns do")
+        "A foreign answer opens the circuit at once where the API itself has never answered, else those of several campaigns do"
+    )
     func foreignCircuit() {
         var fresh = Circuit(threshold: 5, foreignThreshold: 9, pause: 1000)
         let opened = fresh.failed(at: 0, foreign: 1)

@@ -112,6 +112,9 @@ final class Harness {
             sourceHigh: sourceHigh[partition] ?? 1_000_000)
     }
 
+    /// To where the machine has read the first partition's ledger.
+    var readEnd: Int64 { max(0, machine.partitions[0]?.ledgerEnd ?? 0) }
+
     /// Shows the machine what it has not seen of the ledger, and its end.
     func tail(_ partition: Int32, andEnd: Bool = true) {
         guard let from = tailed[partition] else { return }

@@ -327,7 +327,7 @@ struct HangingTransactionTests {
         #expect(harness.results.map(\.event.identity.eventID).sorted() == ["a", "a", "b", "b"])
     }
 
-    @Test("A ledger that was made anew is read again; what was known of it is known, also where its end was waited for")
+    @Test("P1: a ledger that was made anew while it was read blocks its partition")
     func ledgerMadeAnew() throws {
         let harness = Harness.owning()
         harness.answer(try #require(harness.call(event("a", offset: 0))), active)
@@ -339,9 +339,49 @@ struct HangingTransactionTests {
         harness.machine.ledgerBroken(partition: 0, needed: needed, at: harness.now)
         harness.takeOver()
         #expect(harness.stopped == [0])
-        harness.admit(event("a", offset: 1))
-        #expect(harness.calls().isEmpty)
-        #expect(harness.results.count == 1)
-        #expect(harness.call(event("b", offset: 2, campaign: "cd-2")) != nil)
+        #expect(harness.machine.snapshot(at: harness.now).partitions.map(\.stage) == [.blocked])
+    }
+
+    @Test("P1: a ledger that ends before what was committed beside the offset blocks its partition")
+    func ledgerGone() throws {
+        let before = Harness.owning()
+        before.answer(try #require(before.call(event("a", offset: 0))), active)
+        before.commitAll()
+        before.tail(0)
+        before.admit(event("b", offset: 1, stream: "?"))
+        let plan = try #require(before.begin())
+        let end = try #require(plan.ledgerEnds[0])
+        #expect(end > 0 && plan.offsets[0] == 2)
+        for (high, stage) in [
+            (end - 1, ReplicaSnapshot.Stage.blocked), (end, .takingOver),
+        ] {
+            let after = Harness(partitions: 1)
+            after.machine.producerReady(at: after.now)
+            after.assign([0])
+            guard case .committedOffset(_, let epoch)? = after.machine.takeOverSteps().first else {
+                Issue.record("the offset is not asked for")
+                return
+            }
+            after.machine.committedOffset(partition: 0, epoch: epoch, offset: 2, ledgerEnd: end)
+            after.machine.marks(
+                partition: 0, epoch: epoch,
+                PartitionMarks(ledgerLow: 0, ledgerHigh: high, sourceLow: 0, sourceHigh: 2), at: after.now)
+            #expect(after.machine.snapshot(at: after.now).partitions.map(\.stage) == [stage])
+        }
+    }
+
+    @Test("An end of the ledger before what was read of it is another ledger's, and decides nothing")
+    func endOfAnother() throws {
+        let harness = Harness.owning()
+        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
+        harness.commitAll()
+        harness.tail(0)
+        harness.answer(try #require(harness.call(event("b", offset: 1, campaign: "cd-2"))), timeout)
+        harness.wait(120_000)
+        _ = harness.calls()
+        let asked = try #require(harness.doubtMarks().first)
+        harness.machine.doubtMark(partition: 0, epoch: asked.epoch, high: 0, at: harness.now)
+        #expect(harness.takeOverSteps().contains(.stop(partition: 0)))
+        #expect(harness.commit() == nil, "nothing is decided by it")
     }
 }

@@ -39,7 +39,7 @@ struct ReadingTests {
         harness.wait(120_000)
         _ = harness.calls()
         let mark = try #require(harness.doubtMarks().first)
-        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: harness.now)
+        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: harness.readEnd, at: harness.now)
         return try #require(harness.reads().first)
     }
 
@@ -244,7 +244,7 @@ struct ReadingTests {
         harness.wait(120_000)
         _ = harness.calls()
         if let mark = harness.doubtMarks().first {
-            harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: harness.now)
+            harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: harness.readEnd, at: harness.now)
         }
         harness.commitAll()
         #expect(harness.results.isEmpty, "nothing is decided by a wrong clock")

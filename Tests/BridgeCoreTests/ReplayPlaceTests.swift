@@ -153,7 +153,7 @@ struct ReplayPlaceTests {
         next.wait(200_000)
         _ = next.calls()
         for mark in next.doubtMarks() {
-            next.machine.doubtMark(partition: 0, epoch: mark.epoch, high: 0, at: next.now)
+            next.machine.doubtMark(partition: 0, epoch: mark.epoch, high: next.readEnd, at: next.now)
         }
         next.commitAll()
         #expect(next.results.map(\.event.record.offset) == [11])

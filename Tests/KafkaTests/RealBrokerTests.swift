@@ -43,7 +43,7 @@ struct RealBrokerTests {
     {
         .init(
             records: values.map { OutgoingRecord(topic: topic, partition: 0, key: nil, value: $0) },
-            offsets: [(TopicPartition(source, 0), offset: offset)], group: group)
+            offsets: [(TopicPartition(source, 0), GroupOffset(offset, metadata: "note"))], group: group)
     }
 
     @Test("a commit is visible with its offsets, an abort is not", .timeLimit(.minutes(5)))
@@ -70,7 +70,9 @@ struct RealBrokerTests {
         }
         #expect(try await contents(servers, TopicPartition(results, 0)).map(\.value) == [[1]])
         let partition = TopicPartition(source, 0)
-        for (name, expected) in [(group, Int64?.some(5)), (unique("other"), nil)] {
+        for (name, expected) in [(group, GroupOffset(5, metadata: "note")), (unique("other"), nil)]
+            as [(String, GroupOffset?)]
+        {
             let offsets = try CommittedOffsets(
                 settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: name, timeout: .seconds(10)
             ) { _ in }

@@ -8,7 +8,8 @@ import subprocess
 import time
 from types import SimpleNamespace
 
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer
+from harness import until
 
 
 def run(bridge, *arguments, seconds: float = 60, check: int | None = 0) -> SimpleNamespace:
@@ -74,3 +75,20 @@ def on_a_terminal(bridge, *arguments, answer: str, seconds: float = 60) -> tuple
         if process.poll() is None:
             process.kill()
             process.wait(20)
+
+
+def set_offsets(bridge, group: str, places: list) -> None:
+    """What kafka-consumer-groups --reset-offsets does for a group without members."""
+    admin = bridge.admin()
+
+    def done():
+        future = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group]
+        try:
+            errors = {part.error.code() for part in future.result(30).topic_partitions if part.error}
+        except KafkaException as error:
+            errors = {error.args[0].code()}
+        # A static member is there until its session ends.
+        assert errors <= {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP}, errors
+        return not errors
+
+    until(done, f"the offsets of {group} cannot be set", 60, every=0.5)

@@ -6,7 +6,8 @@ import subprocess
 import time
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from commands import set_offsets
+from confluent_kafka import TopicPartition
 from evidence import Event, headers
 from harness import STRUCTURED, cloud_event, until
 from test_kills import FAULTS, LATENCY, SEED, Flow
@@ -183,19 +184,7 @@ def set_offsets_to_the_end(bridge, group: str) -> None:
     parts = [TopicPartition(bridge.topic("source"), number,
                             tail.consumer.get_watermark_offsets(TopicPartition(bridge.topic("source"), number))[1])
              for number in range(bridge.partitions)]
-    admin = bridge.admin()
-
-    def done():
-        future = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)])[group]
-        try:
-            errors = {part.error.code() for part in future.result(30).topic_partitions if part.error}
-        except KafkaException as error:
-            errors = {error.args[0].code()}
-        # A static member is there until its session ends.
-        assert errors <= {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.NON_EMPTY_GROUP}, errors
-        return not errors
-
-    until(done, f"the offsets of {group} cannot be set", 60, every=0.5)
+    set_offsets(bridge, group, parts)
 
 
 def end(replica) -> None:

@@ -194,7 +194,8 @@ extension Key {
     }
 
     private static func fault(_ expectation: String, _ written: RawText) -> ValueFault {
-        ValueFault(message: "expected \(expectation), found `\(shown(withoutSecrets(written.text)))`", source: written.source)
+        let found = shown(withoutSecrets(written.text))
+        return ValueFault(message: "expected \(expectation), found `\(found)`", source: written.source)
     }
 }
 

@@ -62,7 +62,8 @@ extension Key where Root == ConnectionSettings {
                 "A kept connection that has been idle for this long is not used again."),
             .optional(
                 "proxy", \.proxy, .proxy, example: "http://proxy.example.com:3128",
-                "Proxy for the calls; one that asks for a login cannot be used. Variables such as https_proxy are not looked at."),
+                "Proxy for the calls; one that asks for a login cannot be used. Variables such as https_proxy are not looked at."
+            ),
             .file(
                 "caFile", \.caFile, example: "/etc/campaign-bridge/kore/ca.crt",
                 "PEM file with the authorities to trust; the system's own without it."),
