@@ -140,6 +140,7 @@ extension ReplicaMachine {
             lanes.release(write.hash, scope: request.scope)
         case .finishing where isCulprit && request.shortening == .withoutHeaders:
             // P8: what cannot be made smaller must not end every other write's transaction.
+            partitions[ref.partition]?.requests[ref.offset]?.isRefused = true
             let delay = backOff(ref)
             timers.add(ref, at: now.monotonic + delay)
             notes.append(.resultRefused(note(request), delay: delay))

@@ -48,6 +48,8 @@ package struct ReplicaSnapshot: Sendable {
     package var inDoubt: Int
     /// Milliseconds since the oldest attempt in doubt was written; nil: none.
     package var oldestDoubt: Int64?
+    /// Results that are too large for their topics, and wait.
+    package var resultsRefused: Int
     package var windowBytes: Int
     /// Holds in the control topic, as far as this replica has read it.
     package var holds: [String]
@@ -59,8 +61,10 @@ extension ReplicaMachine {
     package func snapshot(at now: Moment) -> ReplicaSnapshot {
         var inDoubt = 0
         var oldest: Int64?
+        var refused = 0
         for partition in partitions.values {
             for request in partition.requests.values {
+                if request.isRefused { refused += 1 }
                 guard case .inDoubt(let doubt) = request.phase else { continue }
                 inDoubt += 1
                 oldest = min(oldest ?? .max, doubt.attempt.startedAt)
@@ -85,7 +89,7 @@ extension ReplicaMachine {
             }.sorted { $0.partition < $1.partition },
             isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,
             callsInFlight: callsInFlight, intentsReady: readyCount, inDoubt: inDoubt,
-            oldestDoubt: oldest.map { max(0, now.wall - $0) }, windowBytes: windowBytes,
+            oldestDoubt: oldest.map { max(0, now.wall - $0) }, resultsRefused: refused, windowBytes: windowBytes,
             holds: holding.board.holds.keys.map(\.text).sorted(), hasLease: hasLease(at: now))
     }
 }

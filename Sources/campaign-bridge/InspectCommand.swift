@@ -56,6 +56,9 @@ struct InspectCommand: Sendable {
         let requests = try await StoryRanges(reading: reading, since: since).ranges(known: collector.ledgerOffsets)
         try await reading.each(requests, "reading requests") { collector.take($0) }
         guard !collector.isEmpty else {
+            if command.text("output") == OutputFormat.json.rawValue {
+                try Output.standardOutput.write(StoryView.json([], omitted: 0))
+            }
             Process.complain(
                 "campaign-bridge inspect: nothing is known of such an event"
                     + (since == nil ? "" : " since then; without --since all that there is is read"))

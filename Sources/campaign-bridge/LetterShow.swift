@@ -21,14 +21,15 @@ struct LetterShow: Sendable {
         let place = try LetterPlace.of(command.text("place") ?? "")
         let partition = TopicPartition(settings.topics.deadLetters, place.partition)
         let record = try await Reading(settings: settings).record(at: partition, place.offset)
+        let isJSON = command.text("output") == OutputFormat.json.rawValue
         guard let record, var letter = DeadLetter(record) else {
+            if isJSON { try Output.standardOutput.write(Array("null\n".utf8)) }
             Process.complain("campaign-bridge dead-letters: there is no dead letter at \(place)")
             return ExitCode.found.rawValue
         }
         letter.readRequest(record, decoder: settings.decoder)
         let advice = Remedy(of: letter, sourceTopic: settings.topics.source)
             .advice(for: letter, at: wallMilliseconds())
-        let isJSON = command.text("output") == OutputFormat.json.rawValue
         let text = isJSON ? json(letter, record, advice) : Array(page(letter, record, advice).utf8)
         return Process.quietly { () throws(OutputError) in try Output.standardOutput.write(text) }
     }

@@ -126,7 +126,8 @@ struct SendCommand {
                     out.member("requestId", requestID)
                     if let result {
                         out.member("outcome", result.isStarted ? "started" : "dead-letter")
-                        for (name, value) in result.fields { out.member(name, value) }
+                        for (name, value) in result.fields where name != SentResult.safety { out.member(name, value) }
+                        if let safe = result.isSafeToReplay { out.member(SentResult.safety, safe) }
                     }
                 }
                 try Output.standardOutput.write(out.bytes + [10])
@@ -146,6 +147,9 @@ struct SendCommand {
 struct SentResult: Sendable {
     var isStarted: Bool
     var fields: [(String, String)]
+
+    static let safety = "safeToReplay"
+    var isSafeToReplay: Bool? { fields.first { $0.0 == Self.safety }.map { $0.1 == "true" } }
 
     /// nil where the record is another request's. Both forms of a started event are read, and dead letters by header.
     init?(_ record: Record, isStarted: Bool, requestID: String) {
@@ -168,7 +172,7 @@ struct SentResult: Sendable {
             guard Self.header("campaign-bridge-request-id", record) == requestID else { return nil }
             fields = ["reason", "message", "safe-to-replay"].compactMap { name in
                 Self.header("campaign-bridge-" + name, record).map {
-                    (name == "safe-to-replay" ? "safeToReplay" : name, $0)
+                    (name == "safe-to-replay" ? Self.safety : name, $0)
                 }
             }
         }

@@ -213,6 +213,7 @@ struct SettleTests {
         // P8: it waits, and does not end the others' transactions.
         harness.commitAll()
         #expect(harness.results.map(\.event.record.offset) == [1])
+        #expect(harness.machine.snapshot(at: harness.now).resultsRefused == 1)
         harness.wait(1000)
         _ = harness.calls()
         harness.commitAll()

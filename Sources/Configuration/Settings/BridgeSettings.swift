@@ -148,7 +148,7 @@ package struct ServerSettings: Sendable, Equatable {
 
 /// Severity from which lines are written.
 package enum LogLevel: String, Sendable, CaseIterable {
-    case trace, debug, info, notice, warning, error
+    case trace, debug, info, warning, error
 }
 
 /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
