@@ -13,6 +13,8 @@ package struct LetterFilter: Sendable, Equatable {
     package var campaignID: String?
     /// The event's own id, or its request id.
     package var id: String?
+    /// Only those that are open by these.
+    package var states: LetterStates?
 
     package init() {}
 
@@ -39,6 +41,7 @@ package struct LetterFilter: Sendable, Equatable {
         if let since, letter.time < since { return false }
         if let until, letter.time >= until { return false }
         if let id, !letter.isCalled(id) { return false }
+        if let states, !states.isOpen(letter) { return false }
         return true
     }
 }

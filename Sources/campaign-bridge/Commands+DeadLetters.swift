@@ -28,6 +28,9 @@ extension Commands {
         OptionDeclaration("stream", placeholder: "id", help: "Only of this stream."),
         OptionDeclaration("campaign", placeholder: "id", help: "Only of this campaign."),
         OptionDeclaration("id", placeholder: "id", help: "Only of this event id or request id."),
+        OptionDeclaration(
+            "open", .flag,
+            help: "Only those that no later dead letter, replay or start has come after. Reads the ledger first."),
     ]
 
     private static var categories: [String] {
@@ -46,6 +49,7 @@ extension Commands {
         ],
         examples: [
             .init("campaign-bridge dead-letters list -c bridge.yaml", "All of them."),
+            .init("campaign-bridge dead-letters list -c bridge.yaml --open", "Those that are left to do."),
             .init(
                 "campaign-bridge dead-letters list -c bridge.yaml --class unknown --since 1d -o json",
                 "Those of the last day that a person must look at, as JSON."),

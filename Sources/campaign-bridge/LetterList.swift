@@ -22,8 +22,9 @@ struct LetterList: Sendable {
     }
 
     func run() async throws -> Int32 {
-        let filter = try LetterFilter(command, now: wallMilliseconds())
+        var filter = try LetterFilter(command, now: wallMilliseconds())
         let reading = Reading(settings: settings)
+        if command.flag("open") { filter.states = try await reading.letterStates() }
         let ranges = try await reading.ranges([settings.topics.deadLetters], since: filter.since)
         let open = ranges.filter { $0.from < $0.end }
         var printer = LetterPrinter(isJSON: command.text("output") == OutputFormat.json.rawValue)

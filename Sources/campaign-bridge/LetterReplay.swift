@@ -26,7 +26,8 @@ struct LetterReplay: Sendable {
         let order = try order()
         var wanted: Set<LetterPlace> = []
         for text in command.texts("place") { wanted.insert(try LetterPlace.of(text)) }
-        let filter = isResolving ? LetterFilter() : try LetterFilter(command, now: wallMilliseconds())
+        var filter = isResolving ? LetterFilter() : try LetterFilter(command, now: wallMilliseconds())
+        if !isResolving, command.flag("open") { filter.states = try await Reading(settings: settings).letterStates() }
         if !isResolving { try checkChoice(wanted, filter) }
         if wanted.count > 1, case .started(.some)? = order.finding {
             throw UsageFault("--instance-id belongs to one dead letter; resolve the others one by one")

@@ -50,6 +50,13 @@ struct Reading: Sendable {
         await scan.close()
     }
 
+    /// What the ledger says of dead letters.
+    func letterStates() async throws -> LetterStates {
+        var states = LetterStates()
+        try await each(try await ranges([settings.topics.ledger]), "reading the ledger") { states.take($0) }
+        return states
+    }
+
     /// One record; nil where there is none at that place.
     func record(at place: TopicPartition, _ offset: Int64) async throws -> Record? {
         var found: Record?

@@ -82,4 +82,31 @@ struct LetterTests {
             #expect(PastTime.parse(text, now: now) == nil, "\(text)")
         }
     }
+
+    @Test("Open is what nothing has come after, and what the ledger has forgotten")
+    func open() throws {
+        let letter = try #require(DeadLetter(Sample.letter(Sample.request("e"), .rejected, nonce: 7)))
+        let key = try #require(letter.identityKey)
+        func states(_ entries: [LedgerEntry]) -> LetterStates {
+            var states = LetterStates()
+            for (offset, entry) in entries.enumerated() {
+                states.take(
+                    Record(
+                        topic: "ledger", partition: 0, offset: Int64(offset), timestamp: 0, key: key,
+                        value: LedgerWire.value(entry)))
+            }
+            return states
+        }
+        func entry(_ generation: Int32, _ state: LedgerEntry.State) -> LedgerEntry {
+            LedgerEntry(generation: generation, sourceOffset: 4, scope: 1, state: state)
+        }
+        let dead = entry(0, .deadLettered(.rejected, nonce: 7))
+        let attempt = Attempt(number: 2, owner: "r", startedAt: 1, tokenExpiry: 2)
+        #expect(states([]).isOpen(letter))
+        #expect(states([dead]).isOpen(letter))
+        #expect(!states([dead, entry(1, .attempting(attempt))]).isOpen(letter))
+        #expect(!states([entry(1, .started(instanceID: nil))]).isOpen(letter), "compacted")
+        #expect(!states([dead, entry(1, .deadLettered(.rejected, nonce: 8))]).isOpen(letter))
+        #expect(!states([entry(1, .deadLettered(.rejected, nonce: 8)), dead]).isOpen(letter))
+    }
 }

@@ -56,6 +56,7 @@ def test_a_replay_is_started_once_however_often_it_is_sent(bridge):
     bridge.set_faults()
     because = ("--because", "the campaigns are there now", "--operator", "ann", "--yes", "--rate", "1000")
     places = [one["place"] for one in letters(bridge)]
+    assert letters(bridge, "--open") == letters(bridge)
     for _ in range(2):
         done = run(bridge, "dead-letters", "replay", *places, *because)
         assert (done.result["delivered"], done.result["failed"]) == (3, 0)
@@ -67,6 +68,8 @@ def test_a_replay_is_started_once_however_often_it_is_sent(bridge):
     replayed = [json.loads(one.value()) for one in bridge.tail("started").whole()]
     assert sorted(one["data"]["generation"] for one in replayed) == [0, 0, 0, 0, 1, 1, 1]
     assert len(letters(bridge)) == 3
+    assert letters(bridge, "--open") == []
+    run(bridge, "dead-letters", "replay", "--open", *because, check=1)
 
 
 def test_a_replay_by_filter_passes_over_what_it_must_not_send(bridge):
