@@ -138,7 +138,7 @@ extension Judge {
         }
         if case .failure(let fault) = record.event.content {
             if reason != fault.reason { violation("P2", "\(text(record)) ended as \(reason), not \(fault.reason)") }
-        } else if reason != .identityConflict,
+        } else if reason != .identityConflict, reason != .invalidData || !record.isForLaterThanItsExpiry,
             reason != .unusableTime || (record.event.record.timestamp ?? -1) >= 0,
             reason != .expiredOutsideWindow || world.now + Setup.maximumSkew < record.expiry
         {
@@ -185,6 +185,7 @@ extension Judge {
             rejected.contains(record.identity) || refusals[record.identity, default: 0] > 0 || world.hasSeenForeign
                 ? nil : "P4"
         case .unusableTime: (record.event.record.timestamp ?? -1) < 0 ? nil : "P4"
+        case .invalidData where record.isForLaterThanItsExpiry: nil
         case .unknownStream, .accountMismatch: setup.isPlain(record.event) ? "P4" : nil
         case .identityConflict: hasForgotten ? nil : "P2"
         default:

@@ -17,6 +17,11 @@ struct Judge {
         var answer: Answer?
         /// The time of the event that it is, or that it replays.
         var base: Int64
+
+        var isForLaterThanItsExpiry: Bool {
+            guard case .success(let request) = event.content, let notBefore = request.notBefore else { return false }
+            return notBefore >= expiry
+        }
     }
 
     /// An intent as it was written to the ledger.
