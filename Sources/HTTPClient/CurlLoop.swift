@@ -16,6 +16,8 @@ final class CurlLoop: @unchecked Sendable {
     private var timer: ContinuousClock.Instant?
     private var idle: [EasyHandle] = []
     private var active: [UInt64: EasyHandle] = [:]
+    /// None of them ends before it.
+    private var earliestDeadline: ContinuousClock.Instant?
     private var waiting: WaitingLine
     private var closers: [CheckedContinuation<Void, Never>] = []
     private var finished: [(CheckedContinuation<ExchangeResult, Never>, ExchangeResult)] = []
@@ -61,12 +63,7 @@ final class CurlLoop: @unchecked Sendable {
         if !hasBegun { blockBrokenPipe() }
         for command in mailbox.takeAll() { take(command) }
         startWaiting()
-        queue.wait(milliseconds: waitTime()) { event in
-            let flags =
-                (event.canRead ? CURL_CSELECT_IN : 0) | (event.canWrite ? CURL_CSELECT_OUT : 0)
-                | (event.hasFailed ? CURL_CSELECT_ERR : 0)
-            drive(event.descriptor, flags)
-        }
+        work(milliseconds: waitTime())
         let now = clock.now
         if let due = timer, due <= now {
             // Before the call, which may set it anew.
@@ -74,11 +71,44 @@ final class CurlLoop: @unchecked Sendable {
             drive(-1, 0)
         }
         collect()
+        endLate(now)
         for transfer in waiting.takeExpired(now) {
             finish(transfer, TransportFault(.overloaded, "no connection became free within the deadline"))
         }
         startWaiting()
         deliver()
+    }
+
+    /// Waits, and hands what the sockets have to libcurl. Returns whether there may be more.
+    @discardableResult
+    private func work(milliseconds: Int32) -> Bool {
+        queue.wait(milliseconds: milliseconds) { event in
+            let flags =
+                (event.canRead ? CURL_CSELECT_IN : 0) | (event.canWrite ? CURL_CSELECT_OUT : 0)
+                | (event.hasFailed ? CURL_CSELECT_ERR : 0)
+            drive(event.descriptor, flags)
+        }
+    }
+
+    /// Ends exchanges whose deadline has passed. First comes what has arrived for them: a process that stood still past it
+    /// need not lose answers that were there in time.
+    private func endLate(_ now: ContinuousClock.Instant) {
+        guard let earliest = earliestDeadline, earliest <= now else { return }
+        var passes = 0
+        while work(milliseconds: 0), passes < 16 { passes += 1 }
+        collect()
+        var next: ContinuousClock.Instant?
+        for (id, handle) in active {
+            guard let transfer = handle.transfer else { continue }
+            if transfer.deadline <= now {
+                let fault = handle.fault(CURLE_OPERATION_TIMEDOUT)
+                release(handle, id)
+                finish(transfer, fault)
+            } else {
+                next = min(next ?? transfer.deadline, transfer.deadline)
+            }
+        }
+        earliestDeadline = next
     }
 
     private func take(_ command: LoopCommand) {
@@ -130,6 +160,7 @@ final class CurlLoop: @unchecked Sendable {
             }
             try start(transfer, on: handle, remaining: remaining)
             active[transfer.id] = handle
+            earliestDeadline = min(earliestDeadline ?? transfer.deadline, transfer.deadline)
         } catch {
             finish(transfer, error)
         }
@@ -207,7 +238,7 @@ final class CurlLoop: @unchecked Sendable {
 
     private func waitTime() -> Int32 {
         if !finished.isEmpty || (!closers.isEmpty && active.isEmpty) { return 0 }
-        let next = [timer, waiting.earliestDeadline].compactMap { $0 }.min()
+        let next = [timer, waiting.earliestDeadline, earliestDeadline].compactMap { $0 }.min()
         guard let next else { return -1 }
         let (seconds, attoseconds) = clock.now.duration(to: next).components
         if seconds < 0 || attoseconds < 0 { return 0 }

@@ -94,7 +94,8 @@ final class EasyHandle {
         errorText[0] = 0
         try set(CURLOPT_URL, exchange.url)
         try set(CURLOPT_PROTOCOLS_STR, exchange.url.hasPrefix("https://") ? "https" : "http")
-        try set(CURLOPT_TIMEOUT_MS, milliseconds(remaining))
+        // The deadline is the loop's: libcurl would look at the clock before it looks at what has arrived.
+        try set(CURLOPT_TIMEOUT_MS, 0)
         try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(min(remaining, exchange.connectTimeout)))
         try set(CURLOPT_FRESH_CONNECT, exchange.reuse ? 0 : 1)
         try set(CURLOPT_FORBID_REUSE, exchange.reuse ? 0 : 1)

@@ -64,12 +64,13 @@ final class EventQueue: Sendable {
         epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)
     }
 
-    /// Waits for events, a wake or the time to pass. Milliseconds; negative: without end.
-    func wait(milliseconds: Int32, _ body: (Event) -> Void) {
+    /// Waits for events, a wake or the time to pass. Milliseconds; negative: without end. Returns whether there may be more
+    /// events at once.
+    func wait(milliseconds: Int32, _ body: (Event) -> Void) -> Bool {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
-            guard let first = events.baseAddress else { return }
+            guard let first = events.baseAddress else { return false }
             let count = epoll_wait(epoll, first, 256, milliseconds)
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             for event in events[..<Int(count)] {
                 let descriptor = event.data.fd
                 if descriptor == wakeDescriptor {
@@ -87,6 +88,7 @@ final class EventQueue: Sendable {
                         canWrite: flags & EPOLLOUT.rawValue != 0,
                         hasFailed: flags & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0))
             }
+            return count == 256
         }
     }
 }

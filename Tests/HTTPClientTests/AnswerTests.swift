@@ -1,3 +1,4 @@
+import Foundation
 import RawServer
 import Testing
 
@@ -110,6 +111,30 @@ struct AnswerTests {
             return
         }
         #expect(fault.kind == .timeout && status == 200)
+    }
+
+    @Test("An answer that is there when the client's thread goes on after the deadline is an answer")
+    func standstill() async throws {
+        let (asked, answers, answered) = (Gate(), Gate(), Gate())
+        let server = RawServer { number in
+            number == 0
+                ? [.readRequest, .open(asked), .wait(answers), .write(answer200), .open(answered), .stall]
+                : [.readRequest, .write(answer200)]
+        }
+        let client = try makeClient()
+        async let late = client.perform(post(server.url, deadline: .seconds(3)))
+        await asked.passed()
+        let over = ContinuousClock.now + .seconds(3)
+        var blocking = post(server.url)
+        blocking.maySend = {
+            answers.open()
+            while !answered.isOpen || ContinuousClock.now < over { usleep(1000) }
+            return true
+        }
+        #expect(await client.perform(blocking).answer != nil)
+        #expect(await late.answer?.status == 200)
+        await client.close()
+        await server.stop()
     }
 
     @Test("Redirects are answers, never followed", arguments: [301, 302, 303, 307, 308])

@@ -13,7 +13,8 @@ def test_without_a_ledger_nothing_is_called(bridge):
     bridge.delete_topic("ledger")
     bridge.send(10)
     replica = bridge.start_replica("r1")
-    lines = until(lambda: replica.log("a right or a topic is missing"), "nobody says that the ledger is missing")
+    lines = until(lambda: replica.log("a right or a topic is missing"),
+                  lambda: f"nobody says that the ledger is missing: {bridge.last_words()}")
     assert bridge.topic("ledger") in lines[0]["detail"] and "topics --create" in lines[0]["detail"]
     until(lambda: not replica.ready(), "it says that it is ready")
     time.sleep(2)

@@ -89,7 +89,7 @@ extension Key where Root == BridgeSettings {
             ),
             .value(
                 "replica.joinAnewInterval", \.replica.joinAnewInterval, .duration(.zero...(.hours(24))),
-                "Where the Kafka library does not recover from what a broker did, the replica makes new clients and joins the group anew. If that happens again within this time, the process ends instead."
+                "Where the Kafka library does not recover from what a broker did, the replica makes new clients and joins the group anew. If that happens again within this time, the process ends instead. Where another client has its name, only the third time within two minutes ends it, as a twin: its own requests from before an outage look the same."
             ),
         ]
     }

@@ -81,7 +81,7 @@ extension Key where Root == BridgeSettings {
                 "Most HTTP connections from one address."),
             .value(
                 "server.maximumBodyBytes", \.server.maximumBodyBytes, .size((1 << 10)...(64 << 20)),
-                "Largest body of a request to the admin API."),
+                "Largest body of a request."),
             .value(
                 "server.timeout", \.server.timeout, .duration(.seconds(1)...(.minutes(10))),
                 "A connection without traffic for this long is closed."),

@@ -69,7 +69,7 @@ private let sections: [String: String] = [
     "hold": "Holds stop intents on every replica.",
     "results": "Started events.",
     "deadLetters": "Dead letters.",
-    "server": "Health, metrics, admin API and web console.",
+    "server": "Health and metrics over HTTP.",
     "logging": "Log lines go to standard error.",
     "metrics": "Bounds of the metrics.",
     "shutdown": "What happens at SIGTERM and SIGINT.",
