@@ -46,6 +46,8 @@ extension Process {
         }
         world.requestsUnderWay += 1
         world.after(delay) { self.world.arrive(exchange) }
+        // What it is told meanwhile waits for it, longer than its lease perhaps.
+        if world.setup.stops > 0, world.trouble(20) { world.stop(self) }
     }
 
     private func timedOut(_ exchange: Exchange) {

@@ -43,7 +43,7 @@ extension World {
         if isOmitted { count(.replayOfOmitted) }
         let isStarted = !(judge.started[identity] ?? []).isEmpty
         if chance(answer.needsFinding || judge.hasForgotten ? 900 : 50) {
-            let isTrue = chance(judge.hasLateStart(identity) ? 500 : 800)
+            let isTrue = chance(judge.hasLateStart(identity) ? 300 : 800)
             count(isTrue ? .findingTrue : .findingFalse)
             // Of what was left out there is nothing that could be called.
             if isStarted == isTrue || (isOmitted && chance(900)) {
