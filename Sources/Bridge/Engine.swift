@@ -101,7 +101,8 @@ package actor Engine {
         pump()
     }
 
-    func producerReady() {
+    func producerReady(heldResults: [ResultPlace]) {
+        machine.resultsStand(heldResults)
         machine.producerReady(at: clock())
         pump()
     }

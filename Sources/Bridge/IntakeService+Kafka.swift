@@ -95,7 +95,8 @@ extension IntakeService {
                 continue
             }
             let work = TransactionalProducer.Work(
-                records: plan.records.map(\.outgoing) + mover.marks(of: plan), offsets: offsets(of: plan), group: group)
+                records: plan.records.map(\.outgoing) + mover.marks(of: plan), offsets: offsets(of: plan), group: group,
+                isFenceFirst: plan.settles > 0)
             let began = clock().monotonic
             let engine = self.engine
             let result = await driver.producer.commit(work) { await engine.mayStillCommit(plan.id) }

@@ -166,7 +166,7 @@ final class IntakeService: Sendable {
                 end(.joinAnew("\(error)"))
             }
         case .statistics(let statistics):
-            if !statistics.brokers.allSatisfy({ $0.state != "UP" }) { outages.recovered("kafka-intake-consumer") }
+            if statistics.reachesABroker { outages.recovered("kafka-intake-consumer") }
             observer.takeIntake(statistics, positions: await engine.positions)
         case .log(let level, let facility, let text):
             KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))

@@ -37,18 +37,38 @@ extension BridgeService {
         }
     }
 
+    /// Partitions of results that an open transaction holds up, and does so for a second and a half: to be asked when a new
+    /// producer has ended what was open, so by then the broker has left it. Where a partition's next transaction were
+    /// aborted, it would drop what an earlier one of the same producer has committed.
+    func heldResults() async -> [ResultPlace] {
+        var held: [TopicPartition: Int64]?
+        for _ in 0..<6 {
+            if held != nil { await pause(.milliseconds(300)) }
+            do throws(KafkaError) {
+                let ends = try await openEnds().compactMapValues { $0 }
+                held = held.map { $0.filter { ends[$0.key] == $0.value } } ?? ends
+            } catch {
+                logger.debug("the ends of the results cannot be had", [.error: .error(error)])
+            }
+            if held?.isEmpty ?? false { break }
+        }
+        let places = (held ?? [:]).keys.map { ResultPlace(topic: $0.topic, partition: $0.partition) }
+        return places.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+    }
+
     /// For each partition of results, its stable end where that is before its end.
     private func openEnds() async throws(KafkaError) -> [TopicPartition: Int64?] {
         let names = [settings.topics.started, settings.topics.deadLetters] + [settings.topics.failed].compactMap { $0 }
-        var ends: [TopicPartition: Int64?] = [:]
-        for (name, topic) in try await admin.topics(names) {
-            for partition in topic.partitions {
-                let place = TopicPartition(name, partition.id)
-                let stable = try await offsets.stableEnd(place)
-                let end = try await admin.watermarks(place).high
-                ends[place] = .some(stable < end ? stable : nil)
-            }
+        let places = try await admin.topics(names).flatMap { name, topic in
+            topic.partitions.map { TopicPartition(name, $0.id) }
         }
-        return ends
+        let stable = try await offsets.stableEnds(places)
+        let ends = try await admin.ends(places)
+        var open: [TopicPartition: Int64?] = [:]
+        for place in places {
+            guard let stable = stable[place], let end = ends[place] else { continue }
+            open[place] = .some(stable < end ? stable : nil)
+        }
+        return open
     }
 }

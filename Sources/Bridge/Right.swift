@@ -1,6 +1,6 @@
 internal import BridgeCore
 package import Configuration
-internal import Records
+package import Records
 
 /// A right on the brokers that the bridge needs.
 package enum Right: Hashable, Sendable {
@@ -53,7 +53,7 @@ extension BridgeSettings {
     }
 
     /// What is shown to a topic to learn whether it may be written to.
-    func probe(of topic: String) -> OutgoingRecord {
+    package func probe(of topic: String) -> OutgoingRecord {
         .mark(topic, partition: 0, by: "probe", isIntake: source.isRekeyed && topic == topics.intake)
     }
 
@@ -63,7 +63,7 @@ extension BridgeSettings {
     }
 
     /// What the bridge needs on a topic.
-    func rights(on topic: String) -> [Right] {
+    package func rights(on topic: String) -> [Right] {
         (readTopics.contains(topic) ? [Right.read(topic: topic)] : [])
             + (writtenTopics.contains(topic) ? [Right.write(topic: topic)] : [])
     }

@@ -61,9 +61,8 @@ extension BridgeService {
                         finishSink.yield(.joinAnew("\(error)"))
                     }
                 case .statistics(let statistics):
-                    let isReached = statistics.brokers.contains { $0.state == "UP" }
-                    if isReached { outages.recovered("kafka-consumer") }
-                    health.brokers(areThere: isReached)
+                    if statistics.reachesABroker { outages.recovered("kafka-consumer") }
+                    health.brokers(areThere: statistics.reachesABroker)
                     observer.take(statistics)
                 case .log(let level, let facility, let text):
                     KafkaLog(logger: logger, outages: outages).take(.log(level: level, facility: facility, text: text))

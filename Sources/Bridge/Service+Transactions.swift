@@ -12,7 +12,7 @@ extension BridgeService {
             var driver = await TransactionDriver.begin(
                 settings.transactionalId, properties: settings.producer, kind: "kafka-transaction", patience: patience)
         else { return }
-        await engine.producerReady()
+        await engine.producerReady(heldResults: heldResults())
         for await plan in engine.transactions {
             let (results, writes) = encoder.records(of: plan, at: clock().wall)
             let records = results + encoder.marks(of: plan, producer: settings.transactionalId)
@@ -21,7 +21,8 @@ extension BridgeService {
                 await engine.transactionEnded(plan.id, .aborted(culprits: [], groupIsStale: true))
                 continue
             }
-            let work = TransactionalProducer.Work(records: records, offsets: offsets(of: plan), group: group)
+            let work = TransactionalProducer.Work(
+                records: records, offsets: offsets(of: plan), group: group, isFenceFirst: plan.isSettling)
             let began = clock().monotonic
             let engine = self.engine
             let result = await driver.producer.commit(work) { await engine.mayStillCommit(plan.id) }
@@ -31,7 +32,7 @@ extension BridgeService {
             await engine.transactionEnded(plan.id, TransactionEnd(result) { writes[$0] })
             switch await driver.goOn(after: result) {
             case .same: break
-            case .renewed: await engine.producerReady()
+            case .renewed: await engine.producerReady(heldResults: heldResults())
             case .end(let end):
                 if let end { finishSink.yield(end) }
                 return
@@ -47,18 +48,5 @@ extension BridgeService {
             let note = plan.ledgerEnds[number].map(LedgerNote.text) ?? ""
             return (TopicPartition(settings.ledgerSource, number), GroupOffset(offset, metadata: note))
         }
-    }
-}
-
-/// The text beside a committed offset: how far the partition's ledger reached then.
-enum LedgerNote {
-    private static let prefix = "ledger="
-
-    static func text(_ end: Int64) -> String { prefix + String(end) }
-
-    /// nil where the offset was committed by others, as by a person who accepts the ledger as it is.
-    static func end(_ offset: GroupOffset) -> Int64? {
-        guard offset.metadata.hasPrefix(prefix) else { return nil }
-        return Int64(offset.metadata.dropFirst(prefix.count))
     }
 }

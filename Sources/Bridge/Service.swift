@@ -1,7 +1,6 @@
 package import BridgeCore
 package import Configuration
 internal import Kafka
-internal import KoreAPI
 internal import Records
 internal import Synchronization
 package import Telemetry
@@ -16,7 +15,7 @@ package final class BridgeService: Sendable {
     let logger: Logger
     let outages: OutageLog
     let clock: @Sendable () -> Moment
-    let client: CampaignClient
+    let client: any CampaignAPI
     package let engine: Engine
     package let health: Health
     let consumer: Consumer
@@ -38,12 +37,13 @@ package final class BridgeService: Sendable {
     let finishSink: AsyncStream<ServiceEnd>.Continuation
 
     /// - Parameters:
+    ///   - client: the bridge closes it at its end.
     ///   - sourcePartitions: of the topic that the ledger belongs to.
     ///   - seed: randomness for the whole run.
-    /// - Throws: what the Kafka library or the API client does not take of the configuration.
+    /// - Throws: what the Kafka library does not take of the configuration.
     package init(
-        settings: BridgeSettings, sourcePartitions: Int, version: String, seed: UInt64, logger: Logger,
-        outages: OutageLog, metrics: BridgeMetrics, listeners: [@Sendable ([Note]) -> Void] = [],
+        settings: BridgeSettings, client: any CampaignAPI, sourcePartitions: Int, version: String, seed: UInt64,
+        logger: Logger, outages: OutageLog, metrics: BridgeMetrics, listeners: [@Sendable ([Note]) -> Void] = [],
         clock: @escaping @Sendable () -> Moment = currentMoment
     ) throws {
         self.settings = settings
@@ -53,7 +53,7 @@ package final class BridgeService: Sendable {
         self.clock = clock
         suspectSince = Atomic(clock().monotonic)
         let kafkaLog = KafkaLog(logger: logger, outages: outages)
-        client = try settings.campaignClient(version: version)
+        self.client = client
         consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
         reader = try Consumer(settings: settings.reader, maximumBatch: 5000)
         admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) {

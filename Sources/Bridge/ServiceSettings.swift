@@ -1,7 +1,6 @@
 package import BridgeCore
 package import Configuration
 package import Kafka
-package import KoreAPI
 
 #if DELIBERATE_FAULTS
     #if canImport(Glibc)
@@ -91,13 +90,6 @@ extension BridgeSettings {
             maximumBytes: source.maximumRecordBytes)
     }
 
-    package func campaignClient(version: String) throws(ConnectionFault) -> CampaignClient {
-        try CampaignClient(
-            connections: connections.map(\.api),
-            settings: CampaignClientSettings(
-                maximumWaiting: calls.maximumReady + calls.maximumInFlight, userAgent: "campaign-bridge/\(version)"))
-    }
-
     /// Properties that every Kafka client of the process shares.
     package var commonKafka: ClientSettings {
         var properties: [String: String] = [
@@ -153,21 +145,5 @@ extension BridgeSettings {
         var settings = commonKafka
         for (name, value) in kafka.producerProperties.values { settings.properties[name] = value }
         return settings
-    }
-}
-
-extension Configuration.ConnectionSettings {
-    /// The same connection as the API client takes it.
-    package var api: KoreAPI.ConnectionSettings {
-        KoreAPI.ConnectionSettings(
-            name: name, baseURL: baseURL, streamIDs: streams, accountID: accountId, clientID: clientId,
-            key: (algorithm.usesPrivateKey ? privateKey : clientSecret)?.reveal() ?? "",
-            algorithm: KoreAPI.ConnectionSettings.Algorithm(rawValue: algorithm.rawValue) ?? .hs256, subject: subject,
-            iid: iid, triggerPrefix: triggerPath + "/v2/public", readPrefix: readPath + "/v2/public",
-            deadline: deadline, connectTimeout: connectTimeout, maximumBodyBytes: maximumAnswerBytes,
-            maximumRetryAfter: retryAfterMaximum, reuse: reuseConnections, reuseMaximumAge: reuseMaximumAge,
-            maximumConnections: maximumInFlight, listPageSize: listPageSize, listPages: listPages, proxy: proxy ?? "",
-            caFile: caFile ?? "",
-            clientCertificateFile: certificateFile ?? "", clientKeyFile: keyFile ?? "")
     }
 }

@@ -79,7 +79,7 @@ extension BridgeSettings {
 }
 
 extension Duration {
-    var milliseconds64: Int64 {
+    package var milliseconds64: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }

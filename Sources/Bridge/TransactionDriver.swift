@@ -92,7 +92,7 @@ struct TransactionDriver {
         while !Task.isCancelled {
             do {
                 let producer = try TransactionalProducer(
-                    settings: properties, transactionalID: transactionalID,
+                    settings: properties, transactionalID: transactionalID, topics: settings.writtenTopics,
                     timeouts: .init(
                         operation: settings.kafka.operationTimeout, transaction: settings.transactions.timeout,
                         watchdogMargin: settings.transactions.watchdogMargin)

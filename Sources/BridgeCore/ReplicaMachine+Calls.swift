@@ -93,6 +93,9 @@ extension ReplicaMachine {
         }
     }
 
+    /// Why a call was not sent that came too late, by the API's clock or by ours: the connection is not to blame.
+    private static let lateCauses: Set = ["token_expired", "too_late"]
+
     /// What one answer says of its account and connection.
     private mutating func learn(_ report: AttemptReport, account: Int, scope: UInt64, at now: Moment) {
         let wasOpen = lanes.accounts[account].circuit.openUntil != nil
@@ -100,7 +103,7 @@ extension ReplicaMachine {
         switch report.result {
         case .started, .rejected: lanes.accounts[account].circuit.succeeded()
         case .notSent(let cause):
-            if cause == "token_expired" || cause == "too_late" || cause == "cancelled" {
+            if Self.lateCauses.contains(cause) || cause == "cancelled" {
                 lanes.accounts[account].circuit.withdrawn()
             } else {
                 opened = lanes.accounts[account].circuit.failed(at: now.monotonic)
@@ -151,7 +154,7 @@ extension ReplicaMachine {
         case .unknown where isBroken(.unknownIsTriedAgain): release(ref, attempt, .refused, delay: backOff(ref))
         case .unknown(let cause, _): doubt(ref, attempt, cause: cause, seen: now)
         case .notSent(let cause):
-            release(ref, attempt, .notSent, delay: cause == "token_expired" || cause == "too_late" ? 0 : backOff(ref))
+            release(ref, attempt, .notSent, delay: Self.lateCauses.contains(cause) ? 0 : backOff(ref))
         case .refused(let refusal):
             switch refusal.kind {
             case .throttled where isBroken(.throttledIsRejected):

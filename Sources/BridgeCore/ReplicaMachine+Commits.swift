@@ -5,9 +5,7 @@ extension ReplicaMachine {
     package mutating func transactionEnded(_ id: Int, _ end: TransactionEnd, at now: Moment) {
         guard let ended = open, ended.plan.id == id else { return }
         open = nil
-        if ended.plan.settles > 0 {
-            settleAttempts.ended(end, isBound: ended.plan.assignment == assignment)
-        }
+        if ended.plan.isSettling { settled(ended.plan, end) }
         switch end {
         case .committed:
             for (index, write) in ended.plan.writes.enumerated() {

@@ -7,8 +7,8 @@ extension ReplicaMachine {
         settleAttempts.begin()
     }
 
-    /// A mark in each ledger partition, and an offset that means nothing: a new producer's first transaction, and one after
-    /// partitions were given up or while an own doubt or a take-over cannot read on.
+    /// A mark in each ledger partition and where results stand, and an offset that means nothing: a new producer's first
+    /// transaction, and one after partitions were given up or while an own doubt or a take-over cannot read on.
     ///
     /// A broker may lose the markers of a transaction that was committed, as Kafka 4.0 to 4.3 does for partitions that
     /// have no leader at that moment (KAFKA-20734): the transaction then stays open for ever and holds up every reader.
@@ -16,24 +16,35 @@ extension ReplicaMachine {
     /// it was committed; where it had been aborted, its intents show as calls that may have been made, and are not made
     /// again.
     mutating func settling(_ assignment: Int) -> TransactionPlan {
-        let plan = TransactionPlan(
+        var plan = TransactionPlan(
             id: transactions, assignment: assignment, writes: [], offsets: [:],
             settles: settings.settledPartitions)
+        plan.settlesResults = standingResults
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
     }
 
-    /// Partitions of results have stood still for longer than any transaction may last: readers wait there for a
-    /// transaction that the broker has left open.
+    /// Readers of these partitions of results wait for a transaction that the broker may have left open. To be told before
+    /// `producerReady`, and later where they have stood still for longer than any transaction may last.
     package mutating func resultsStand(_ places: [ResultPlace]) { standingResults = places }
 
     /// A mark is a record without key and value in the results, which readers pass over: so it is written only there.
     mutating func settlingResults(_ assignment: Int) -> TransactionPlan {
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         plan.settlesResults = standingResults
-        standingResults = []
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
+    }
+
+    mutating func settled(_ plan: TransactionPlan, _ end: TransactionEnd) {
+        let isBound = plan.assignment == assignment
+        if plan.settles > 0 { settleAttempts.ended(end, isBound: isBound) }
+        switch end {
+        case .aborted(_, let isStale) where isStale || !isBound: break
+        case .aborted, .lost:
+            if settleAttempts.left == 0 { standingResults = [] }
+        case .committed: standingResults.removeAll { plan.settlesResults.contains($0) }
+        }
     }
 
     mutating func settleSlowTails(at now: Moment) {

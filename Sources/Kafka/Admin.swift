@@ -93,7 +93,13 @@ package actor Admin {
     /// there is none.
     package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]
     {
-        try native().offsets(of: partitions, at: time)
+        let admin = try native()
+        return try admin.client.offsets(of: partitions, at: time, timeout: admin.timeout)
+    }
+
+    /// Last + 1 offset of each partition, transactions still open included.
+    package func ends(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
+        try offsets(of: partitions, at: NativeClient.end)
     }
 
     /// Topics by name; those that do not exist are left out. nil: all.

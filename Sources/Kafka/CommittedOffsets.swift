@@ -44,9 +44,10 @@ package actor CommittedOffsets {
     package func fetch(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: GroupOffset?] {
         let list = try ask(partitions)
         var offsets: [TopicPartition: GroupOffset?] = [:]
-        for (partition, offset, error) in list.committed {
-            if let error { throw error }
-            offsets[partition] = .some(offset)
+        for element in list.elements {
+            if let error = element.error { throw error }
+            offsets[element.partition] = .some(
+                element.offset < 0 ? nil : GroupOffset(element.offset, metadata: element.metadata))
         }
         return offsets
     }
@@ -86,15 +87,18 @@ package actor CommittedOffsets {
         return refusal
     }
 
-    /// The end of a partition as readers of committed records see it: before the first open transaction.
-    package func stableEnd(_ partition: TopicPartition) throws(KafkaError) -> Int64 {
+    /// The end of each partition as readers of committed records see it: before the first open transaction.
+    package func stableEnds(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
         guard let client else { throw KafkaError(.destroyed) }
-        var low: Int64 = 0
-        var high: Int64 = 0
-        let result = rd_kafka_query_watermark_offsets(
-            client.pointer, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
-        if let error = KafkaError(result) { throw error }
-        return high
+        return try client.offsets(of: partitions, at: NativeClient.end, timeout: timeout)
+    }
+
+    /// The same of one partition.
+    package func stableEnd(_ partition: TopicPartition) throws(KafkaError) -> Int64 {
+        guard let end = try stableEnds([partition])[partition] else {
+            throw KafkaError(.unknownPartition, "\(partition) has no end")
+        }
+        return end
     }
 
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.

@@ -16,45 +16,16 @@ struct NativeAdmin {
         return (low, high)
     }
 
-    /// The offset of the first record at or after a time; partitions without one are left out.
-    func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64] {
-        guard !partitions.isEmpty else { return [:] }
-        let list = PartitionList(partitions, offset: time)
-        if let error = KafkaError(rd_kafka_offsets_for_times(client.pointer, list.pointer, timeout.milliseconds)) {
-            throw error
-        }
-        var offsets: [TopicPartition: Int64] = [:]
-        for element in list.elements {
-            if let error = element.error { throw error }
-            if element.offset >= 0 { offsets[element.partition] = element.offset }
-        }
-        return offsets
-    }
-
     /// Topics by name; those that do not exist are left out. nil: all.
     func topics(_ names: [String]?) throws(KafkaError) -> [String: TopicDescription] {
-        var pointer: UnsafePointer<rd_kafka_metadata>?
-        if let error = KafkaError(rd_kafka_metadata(client.pointer, 1, nil, &pointer, timeout.milliseconds)) {
-            throw error
-        }
-        guard let pointer else { throw KafkaError(.badMessage, "the cluster gave no metadata") }
-        defer { rd_kafka_metadata_destroy(pointer) }
         var found: [String: TopicDescription] = [:]
-        for index in 0..<Int(pointer.pointee.topic_cnt) {
-            let topic = pointer.pointee.topics[index]
-            let name = String(cString: topic.topic)
+        for (name, error, description) in try client.topics(timeout: timeout) {
             guard names?.contains(name) ?? true else { continue }
-            if let error = KafkaError(topic.err) {
+            if let error {
                 if error.code == .unknownTopicOrPartition { continue }
                 throw KafkaError(error.code, "topic \(name): \(error.message)")
             }
-            found[name] = TopicDescription(
-                partitions: (0..<Int(topic.partition_cnt)).map { index in
-                    let partition = topic.partitions[index]
-                    return .init(
-                        id: partition.id, leader: partition.leader, replicas: Int(partition.replica_cnt),
-                        inSync: Int(partition.isr_cnt))
-                })
+            found[name] = description
         }
         return found
     }

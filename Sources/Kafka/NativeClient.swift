@@ -1,4 +1,5 @@
 internal import CRDKafka
+internal import Records
 internal import Synchronization
 
 /// A C client with what its callbacks need. Used on its actor's thread only; it is a plain struct of the actor's state.
@@ -39,6 +40,47 @@ struct NativeClient {
     func destroy() {
         rd_kafka_destroy_flags(pointer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
         context.release()
+    }
+
+    /// As a time: the end of a partition, as far as the client's isolation level shows it.
+    static let end: Int64 = -1
+
+    /// The offset of the first record at or after a time, or `end`; partitions without one are left out.
+    func offsets(
+        of partitions: [TopicPartition], at time: Int64, timeout: Duration
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = PartitionList(partitions, offset: time)
+        if let error = KafkaError(rd_kafka_offsets_for_times(pointer, list.pointer, timeout.milliseconds)) {
+            throw error
+        }
+        var offsets: [TopicPartition: Int64] = [:]
+        for element in list.elements {
+            if let error = element.error { throw error }
+            if element.offset >= 0 { offsets[element.partition] = element.offset }
+        }
+        return offsets
+    }
+
+    /// Every topic that this user may see, as the cluster describes it, or why it cannot.
+    func topics(timeout: Duration) throws(KafkaError) -> [(name: String, KafkaError?, TopicDescription)] {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        if let error = KafkaError(rd_kafka_metadata(pointer, 1, nil, &metadata, timeout.milliseconds)) {
+            throw error
+        }
+        guard let metadata else { throw KafkaError(.badMessage, "the cluster gave no metadata") }
+        defer { rd_kafka_metadata_destroy(metadata) }
+        return (0..<Int(metadata.pointee.topic_cnt)).map { index in
+            let topic = metadata.pointee.topics[index]
+            let description = TopicDescription(
+                partitions: (0..<Int(topic.partition_cnt)).map { index in
+                    let partition = topic.partitions[index]
+                    return .init(
+                        id: partition.id, leader: partition.leader, replicas: Int(partition.replica_cnt),
+                        inSync: Int(partition.isr_cnt))
+                })
+            return (String(cString: topic.topic), KafkaError(topic.err), description)
+        }
     }
 
     /// Hands an error or statistics event on to the observer; other events are nothing to it.

@@ -7,17 +7,6 @@ internal import Records
     internal import Darwin
 #endif
 
-/// An offset of a group, with the text that was committed beside it; "" where there was none.
-package struct GroupOffset: Sendable, Hashable {
-    package var offset: Int64
-    package var metadata: String
-
-    package init(_ offset: Int64, metadata: String = "") {
-        self.offset = offset
-        self.metadata = metadata
-    }
-}
-
 /// Owns a C list of partitions.
 struct PartitionList: ~Copyable {
     let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
@@ -32,10 +21,7 @@ struct PartitionList: ~Copyable {
     }
 
     init(_ partitions: [(TopicPartition, offset: Int64)]) {
-        pointer = rd_kafka_topic_partition_list_new(Int32(partitions.count))
-        for (partition, offset) in partitions {
-            rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition).pointee.offset = offset
-        }
+        self.init(partitions.map { ($0, GroupOffset($1)) })
     }
 
     init(_ partitions: [(TopicPartition, GroupOffset)]) {
@@ -52,22 +38,7 @@ struct PartitionList: ~Copyable {
 
     deinit { rd_kafka_topic_partition_list_destroy(pointer) }
 
-    /// What a list that was asked for holds; nil: nothing is committed.
-    var committed: [(partition: TopicPartition, GroupOffset?, error: KafkaError?)] {
-        let elements = self.elements
-        return elements.indices.map { index in
-            let raw = pointer.pointee.elems[index]
-            var text = ""
-            if let metadata = raw.metadata, raw.metadata_size > 0 {
-                let bytes = UnsafeRawBufferPointer(start: metadata, count: raw.metadata_size)
-                text = String(decoding: bytes, as: UTF8.self)
-            }
-            let (partition, offset, error) = elements[index]
-            return (partition, offset < 0 ? nil : GroupOffset(offset, metadata: text), error)
-        }
-    }
-
-    var elements: [(partition: TopicPartition, offset: Int64, error: KafkaError?)] {
+    var elements: [(partition: TopicPartition, offset: Int64, metadata: String, error: KafkaError?)] {
         Self.elements(of: pointer)
     }
 
@@ -77,12 +48,15 @@ struct PartitionList: ~Copyable {
     /// Reads a list that C still owns.
     static func elements(
         of list: UnsafePointer<rd_kafka_topic_partition_list_t>
-    ) -> [(partition: TopicPartition, offset: Int64, error: KafkaError?)] {
+    ) -> [(partition: TopicPartition, offset: Int64, metadata: String, error: KafkaError?)] {
         (0..<Int(list.pointee.cnt)).map { index in
             let element = list.pointee.elems[index]
             let partition = TopicPartition(String(cString: element.topic), element.partition)
+            let metadata = UnsafeRawBufferPointer(
+                start: element.metadata, count: element.metadata == nil ? 0 : element.metadata_size)
             return (
-                partition, element.offset, KafkaError(element.err).map { KafkaError($0, about: partition) }
+                partition, element.offset, String(decoding: metadata, as: UTF8.self),
+                KafkaError(element.err).map { KafkaError($0, about: partition) }
             )
         }
     }

@@ -31,6 +31,8 @@ package struct Statistics: Sendable, Hashable {
     /// True where the text could not be read: then the rest is empty. Count it.
     package var isUnreadable = false
     package var brokers: [Broker] = []
+    /// Whether any broker is there.
+    package var reachesABroker: Bool { brokers.contains { $0.state == "UP" } }
     package var partitions: [Partition] = []
     /// Records in the producer's queues, and their bytes.
     package var queuedRecords: Int64 = 0

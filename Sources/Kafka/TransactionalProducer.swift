@@ -14,11 +14,18 @@ package actor TransactionalProducer {
         package var records: [OutgoingRecord]
         package var offsets: [(TopicPartition, GroupOffset)]
         package var group: GroupMetadata
+        /// Whether the offsets go first: where the group refuses them, no record has been written, and the abort ends nothing
+        /// in the partitions of the records.
+        package var isFenceFirst: Bool
 
-        package init(records: [OutgoingRecord], offsets: [(TopicPartition, GroupOffset)], group: GroupMetadata) {
+        package init(
+            records: [OutgoingRecord], offsets: [(TopicPartition, GroupOffset)], group: GroupMetadata,
+            isFenceFirst: Bool = false
+        ) {
             self.records = records
             self.offsets = offsets
             self.group = group
+            self.isFenceFirst = isFenceFirst
         }
     }
 
@@ -51,15 +58,18 @@ package actor TransactionalProducer {
     private nonisolated let timeouts: Timeouts
     /// Set by the watchdog: whatever the thread still does, it must not commit.
     private nonisolated let isLost = Atomic(false)
+    private nonisolated let leaders: Leaders
     private var native: NativeProducer?
 
+    /// - Parameter topics: that its transactions write to.
     /// - Throws: a property that librdkafka does not take.
     package init(
-        settings: ClientSettings, transactionalID: String, timeouts: Timeouts,
+        settings: ClientSettings, transactionalID: String, topics: [String], timeouts: Timeouts,
         observer: @escaping @Sendable (ClientEvent) -> Void
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-txn")
         self.timeouts = timeouts
+        leaders = Leaders(topics: Set(topics + ["__consumer_offsets"]))
         let native = try NativeProducer(
             settings,
             defaults: [
@@ -75,11 +85,11 @@ package actor TransactionalProducer {
     }
 
     /// Takes the transactional id: fences an older producer of it and ends what that one left open. Waits until the broker
-    /// has answered, at most the operation's timeout; where the library hangs past it, this producer is lost.
+    /// has answered, at most the operation's timeout, twice; where the library hangs past it, this producer is lost.
     package nonisolated func initialize() async throws(KafkaError) {
         let hanging = KafkaError(.timedOut, "taking the transactional id hangs in the library past every timeout")
         let failure: KafkaError? = await bounded(
-            by: timeouts.operation + timeouts.watchdogMargin,
+            by: timeouts.operation + timeouts.operation + timeouts.watchdogMargin,
             late: {
                 self.isLost.store(true, ordering: .sequentiallyConsistent)
                 return hanging
@@ -99,6 +109,7 @@ package actor TransactionalProducer {
 
     private func initializeNative() throws(KafkaError) {
         guard let native else { throw KafkaError(.destroyed) }
+        try leaders.wait(native.client, until: .now.advanced(by: timeouts.operation))
         if let error = KafkaError.take(
             rd_kafka_init_transactions(native.client.pointer, timeouts.operation.milliseconds))
         {
@@ -108,8 +119,7 @@ package actor TransactionalProducer {
 
     /// Writes all of `work`, or nothing.
     ///
-    /// - Parameter mayStillCommit: asked after the records are written and before the offsets are sent; no ends the
-    ///   transaction.
+    /// - Parameter mayStillCommit: asked before the offsets are sent; no ends the transaction.
     package nonisolated func commit(
         _ work: Work, mayStillCommit: @escaping @Sendable () async -> Bool
     ) async -> Result {
@@ -164,7 +174,7 @@ package actor TransactionalProducer {
         }
         let end = ContinuousClock.now.advanced(by: timeouts.transaction)
         if let failure = begin(until: end) { return failure }
-        if let failure = write(work.records, until: end) { return failure }
+        if !work.isFenceFirst, let failure = write(work.records, until: end) { return failure }
         guard await mayStillCommit(), !isLost.load(ordering: .sequentiallyConsistent) else {
             return abort(nil, until: end)
         }
@@ -173,6 +183,7 @@ package actor TransactionalProducer {
         guard !isLost.load(ordering: .sequentiallyConsistent) else {
             return .lost(KafkaError(.timedOut, "the transaction was given up while its offsets were sent"))
         }
+        if work.isFenceFirst, let failure = write(work.records, until: end) { return failure }
         return finish(until: end)
     }
 
@@ -273,6 +284,14 @@ package actor TransactionalProducer {
     ) -> Result {
         guard let native else { return .lost(KafkaError(.destroyed)) }
         if let cause, cause.isFatal { return .lost(cause) }
+        do throws(KafkaError) {
+            try leaders.wait(native.client, until: .now.advanced(by: timeouts.operation))
+        } catch {
+            return .lost(error)
+        }
+        guard !isLost.load(ordering: .sequentiallyConsistent) else {
+            return .lost(KafkaError(.timedOut, "the transaction was given up before it was aborted"))
+        }
         while true {
             let error = KafkaError.take(
                 rd_kafka_abort_transaction(native.client.pointer, timeouts.operation.milliseconds))

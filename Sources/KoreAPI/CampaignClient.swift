@@ -6,7 +6,7 @@ internal import JSON
 ///
 /// One call makes at most one request: it never sends again, follows nothing, and never mints a token other than the
 /// one that the call describes. Calls run side by side; the actor itself keeps only the instance ids it has seen.
-package actor CampaignClient {
+package actor CampaignClient: CampaignAPI {
     nonisolated let connections: [String: Connection]
     private nonisolated let settings: CampaignClientSettings
     private var instances: [String: InstanceTable] = [:]

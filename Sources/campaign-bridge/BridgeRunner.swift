@@ -73,7 +73,8 @@ struct BridgeRunner {
             do {
                 guard let partitions = try await sourcePartitions(outages, starting, stops) else { return 0 }
                 let service = try BridgeService(
-                    settings: settings, sourcePartitions: partitions, version: Process.version,
+                    settings: settings, client: settings.campaignClient(version: Process.version),
+                    sourcePartitions: partitions, version: Process.version,
                     seed: UInt64.random(in: .min ... .max), logger: logger, outages: outages, metrics: metrics,
                     listeners: listeners)
                 starting.set(service.health)

@@ -1,4 +1,5 @@
 internal import Bridge
+internal import Checks
 internal import Configuration
 internal import JSON
 internal import Synchronization
@@ -24,7 +25,7 @@ struct CheckCommand {
             return ExitCode.usage.rawValue
         }
         let check = BridgeCheck(
-            settings: settings, version: Process.version,
+            settings: settings, client: { try settings.campaignClient(version: Process.version) },
             options: .init(
                 timeout: command.duration("timeout") ?? .seconds(30), isOffline: command.flag("offline"),
                 triesWrites: command.flag("try-writes")))

@@ -1,5 +1,6 @@
 internal import Bridge
 internal import BridgeCore
+internal import Checks
 internal import Configuration
 internal import JSON
 internal import Kafka

@@ -314,6 +314,31 @@ struct HangingTransactionTests {
         #expect(harness.commit()?.kinds == ["attempting 1"])
     }
 
+    @Test(
+        "Results that are held up are settled with the ledger, before anything else; again where the group refused it",
+        arguments: [(TransactionEnd.committed, 1), (.aborted(culprits: [], groupIsStale: false), 3)])
+    func results(end: TransactionEnd, attempts: Int) throws {
+        let harness = Harness.owning { $0.settledPartitions = 3 }
+        harness.commit()
+        harness.admit(event("e", offset: 0))
+        harness.end(try #require(harness.begin()), .lost)
+        let held = [ResultPlace(topic: "started", partition: 2)]
+        harness.machine.resultsStand(held)
+        harness.machine.producerReady(at: harness.now)
+        harness.takeOver()
+        let refused = try #require(harness.begin())
+        #expect(refused.settles == 3 && refused.settlesResults == held)
+        harness.end(refused, .aborted(culprits: [], groupIsStale: true))
+        harness.assign([])
+        for _ in 0..<attempts {
+            let plan = try #require(harness.begin())
+            #expect(plan.settles == 3 && plan.settlesResults == held)
+            harness.end(plan, end)
+        }
+        let next = harness.begin()
+        #expect(next?.isSettling != true)
+    }
+
     @Test("What is known of an event says nothing of another one: in another partition, or for another campaign")
     func knownOfAnother() throws {
         let harness = Harness.owning([0, 1])
@@ -327,11 +352,16 @@ struct HangingTransactionTests {
         #expect(harness.results.map(\.event.identity.eventID).sorted() == ["a", "a", "b", "b"])
     }
 
-    @Test("P1: a ledger that was made anew while it was read blocks its partition")
-    func ledgerMadeAnew() throws {
+    private func withOneStarted() throws -> Harness {
         let harness = Harness.owning()
         harness.answer(try #require(harness.call(event("a", offset: 0))), active)
         harness.commitAll()
+        return harness
+    }
+
+    @Test("P1: a ledger that was made anew while it was read blocks its partition")
+    func ledgerMadeAnew() throws {
+        let harness = try withOneStarted()
         let needed = try #require(harness.machine.snapshot(at: harness.now).partitions[0].ledgerNeeded)
         harness.ledger = [:]
         harness.machine.ledgerBroken(partition: 0, needed: needed - 1, at: harness.now)
@@ -344,9 +374,7 @@ struct HangingTransactionTests {
 
     @Test("P1: a ledger that ends before what was committed beside the offset blocks its partition")
     func ledgerGone() throws {
-        let before = Harness.owning()
-        before.answer(try #require(before.call(event("a", offset: 0))), active)
-        before.commitAll()
+        let before = try withOneStarted()
         before.tail(0)
         before.admit(event("b", offset: 1, stream: "?"))
         let plan = try #require(before.begin())
@@ -372,9 +400,7 @@ struct HangingTransactionTests {
 
     @Test("An end of the ledger before what was read of it is another ledger's, and decides nothing")
     func endOfAnother() throws {
-        let harness = Harness.owning()
-        harness.answer(try #require(harness.call(event("a", offset: 0))), active)
-        harness.commitAll()
+        let harness = try withOneStarted()
         harness.tail(0)
         harness.answer(try #require(harness.call(event("b", offset: 1, campaign: "cd-2"))), timeout)
         harness.wait(120_000)

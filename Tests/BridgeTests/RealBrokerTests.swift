@@ -1,5 +1,6 @@
 import Bridge
 import BridgeCore
+import Checks
 import Configuration
 import Foundation
 import Kafka
@@ -73,7 +74,7 @@ struct RealBrokerTests {
     private static func check(_ settings: BridgeSettings) async -> [CheckLine] {
         let (stream, sink) = AsyncStream<CheckLine>.makeStream()
         await BridgeCheck(
-            settings: settings, version: "test",
+            settings: settings, client: { [settings] in try settings.campaignClient(version: "1") },
             options: .init(timeout: .seconds(40), isOffline: false, triesWrites: true)
         ).run { sink.yield($0) }
         sink.finish()

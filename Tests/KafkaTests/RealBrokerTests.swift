@@ -112,8 +112,10 @@ struct RealBrokerTests {
         #expect(await consumer.close(deadline: .seconds(20)))
     }
 
-    @Test("a stale generation is refused: the transaction is aborted", .timeLimit(.minutes(5)))
-    func staleGeneration() async throws {
+    @Test(
+        "a stale generation is refused: the transaction is aborted; with the fence first, nothing has been written by then",
+        .timeLimit(.minutes(5)), arguments: [false, true])
+    func staleGeneration(isFenceFirst: Bool) async throws {
         let source = try await topic("source")
         let results = try await topic("results")
         let (consumer, metadata) = try await member(unique("group"), source)
@@ -124,14 +126,21 @@ struct RealBrokerTests {
         }
         let producer = try transactional(servers, id: unique("id"))
         try await producer.initialize()
-        let result = await producer.commit(
-            work(results, [[1]], source, offset: 1, try GroupMetadata(bytes: bytes)), mayStillCommit: { true })
+        var work = work(results, [[1]], source, offset: 1, try GroupMetadata(bytes: bytes))
+        work.isFenceFirst = isFenceFirst
+        let result = await producer.commit(work, mayStillCommit: { true })
         guard case .aborted(let error, _) = result else {
             Issue.record("\(result)")
             return
         }
         #expect(error?.code == .illegalGeneration)
-        #expect(try await contents(servers, TopicPartition(results, 0)).isEmpty)
+        let partition = TopicPartition(results, 0)
+        #expect(try await contents(servers, partition).isEmpty)
+        let admin = try admin()
+        // Neither a record nor the marker of an abort.
+        let ends = try await admin.ends([partition])
+        #expect((ends == [partition: 0]) == isFenceFirst)
+        _ = await admin.close(deadline: .seconds(10))
         _ = await producer.close(deadline: .seconds(10))
         #expect(await consumer.close(deadline: .seconds(20)))
     }
@@ -145,12 +154,19 @@ struct RealBrokerTests {
         try await producer.initialize()
         let partition = TopicPartition(results, 0)
         let admin = try admin()
+        let offsets = try CommittedOffsets(
+            settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: unique("other"),
+            timeout: .seconds(10)
+        ) { _ in }
         let servers = self.servers
         let result = await producer.commit(work(results, [[1], [2]], source, offset: 1, metadata)) {
             // The records are written and nothing is committed yet.
             do {
                 let marks = try await admin.watermarks(partition)
                 #expect(marks.high == 2)
+                let (ends, stable) = try await (admin.ends([partition]), offsets.stableEnds([partition]))
+                #expect(ends == [partition: 2])
+                #expect(stable == [partition: 0])
                 #expect(try await contents(servers, partition).isEmpty)
             } catch {
                 Issue.record(error)
@@ -163,6 +179,9 @@ struct RealBrokerTests {
         }
         #expect(try await contents(servers, partition).count == 2)
         #expect(try await admin.watermarks(partition).high == 3)
+        let stable = try await offsets.stableEnds([partition])
+        #expect(stable == [partition: 3])
+        _ = await offsets.close(deadline: .seconds(10))
         _ = await admin.close(deadline: .seconds(10))
         _ = await producer.close(deadline: .seconds(10))
         #expect(await consumer.close(deadline: .seconds(20)))

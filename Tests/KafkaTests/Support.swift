@@ -20,7 +20,7 @@ func producer(_ servers: String) throws -> Producer {
 
 func transactional(_ servers: String, id: String, timeout: Duration = .seconds(10)) throws -> TransactionalProducer {
     try TransactionalProducer(
-        settings: settings(servers), transactionalID: id,
+        settings: settings(servers), transactionalID: id, topics: [],
         timeouts: .init(operation: .seconds(20), transaction: timeout, watchdogMargin: .seconds(20))
     ) { _ in }
 }

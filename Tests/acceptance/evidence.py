@@ -168,9 +168,10 @@ def gather(evidence: Evidence) -> Facts:
     for message in evidence.started:
         data = json.loads(message.value())["data"]
         place = (data.get("sourcePartition"), data.get("sourceOffset"))
-        event = by_campaign.get(data["campaignId"]) if evidence.records is None else by_place.get(place)
+        # One whose request is gone from the source holds no campaign.
+        event = by_campaign.get(data.get("campaignId")) if evidence.records is None else by_place.get(place)
         if event is None:
-            facts.strangers.add(str(data["campaignId"]))
+            facts.strangers.add(str(data.get("campaignId", message.value())))
         else:
             facts.results[event.name].append((place, data))
     for message in evidence.dead:

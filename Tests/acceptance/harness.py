@@ -45,14 +45,18 @@ class Tail:
     """Everything committed of a topic, in each partition's order, as far as it was read."""
 
     def __init__(self, servers: str, topic: str):
-        self.consumer = Consumer({"bootstrap.servers": servers, "group.id": "judge", "enable.auto.commit": False,
+        self.servers, self.topic = servers, topic
+        self.begin()
+
+    def begin(self) -> None:
+        self.consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "judge", "enable.auto.commit": False,
                                   "isolation.level": "read_committed", "enable.partition.eof": True,
                                   "fetch.wait.max.ms": 50, "reconnect.backoff.max.ms": 500, "log_level": 0})
         # A topic that was made just now is not known to every broker at once.
-        count = until(lambda: len(self.consumer.list_topics(topic, timeout=20).topics[topic].partitions),
-                      f"{topic} is not there")
-        self.consumer.assign([TopicPartition(topic, number, 0) for number in range(count)])
-        self.topic, self.messages, self.ended, self.count = topic, [], set(), count
+        self.count = until(lambda: len(self.consumer.list_topics(self.topic, timeout=20).topics[self.topic].partitions),
+                           f"{self.topic} is not there")
+        self.consumer.assign([TopicPartition(self.topic, number, 0) for number in range(self.count)])
+        self.messages, self.ended = [], set()
 
     def read(self, seconds: float = 0) -> list:
         """What is there now; never waits longer than `seconds` for more."""
@@ -69,11 +73,14 @@ class Tail:
 
     def whole(self, seconds: float = 30) -> list:
         """Everything up to the ends as they are now, read anew."""
-        self.messages, self.ended = [], set()
-        self.consumer.unassign()
-        self.consumer.assign([TopicPartition(self.topic, number, 0) for number in range(self.count)])
+        self.renew()
         until(lambda: self.read(0.1) is not None and len(self.ended) == self.count, f"{self.topic} has no end", seconds)
         return self.messages
+
+    def renew(self) -> None:
+        """Begins again with a new client: one that has seen a broker stand still may get nothing any more."""
+        self.close()
+        self.begin()
 
     def close(self) -> None:
         self.consumer.close()
@@ -321,7 +328,20 @@ class Deployment:
 
     def wait_outcomes(self, count: int | None = None, seconds: float = 90) -> None:
         wanted = len(self.events) if count is None else count
-        until(lambda: self.outcomes() >= wanted,
+        known, since = -1, 0.0
+
+        def are_enough() -> bool:
+            nonlocal known, since
+            now = self.outcomes()
+            if now != known:
+                known, since = now, time.monotonic()
+            elif time.monotonic() - since > 20:
+                self.tail("started").renew()
+                self.tail("dead").renew()
+                since = time.monotonic()
+            return now >= wanted
+
+        until(are_enough,
               lambda: f"{self.outcomes()} of {wanted} outcomes; {self.last_words()}", seconds, every=0.1)
 
     def last_words(self) -> dict:

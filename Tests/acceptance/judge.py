@@ -131,7 +131,7 @@ def complaints(event: Event, kind: str, facts: Facts, evidence: Evidence) -> set
             found.add("started events without a start")
         elif data["campaignInstanceId"] is not None and data["campaignInstanceId"] not in starts:
             found.add("wrong instances")
-        if (data["requestId"], data.get("requestSource"), data["campaignId"]) != (
+        if (data["requestId"], data.get("requestSource"), data.get("campaignId")) != (
                 event.id, event.source, event.campaign):
             found.add("wrong identities")
     known = evidence.places.get(event.value)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from commands import set_offsets
+from commands import run, set_offsets
 from confluent_kafka import TopicPartition
 from evidence import Event, headers
 from harness import STRUCTURED, cloud_event, until
@@ -52,6 +52,25 @@ def wait_for_lag(bridge):
 def metric(replica, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in replica.get("/metrics")[1].splitlines()
                if line.split("{")[0].split(" ")[0] == name)
+
+
+@pytest.mark.parametrize("rekey", [False, True])
+def test_the_lag_is_told(bridge, rekey):
+    bridge.settings = {"source": {"rekey": rekey}, "kafka": {"statisticsInterval": "1s"}}
+    bridge.prepare()
+    replica = bridge.start_replica("r1")
+    until(replica.ready, "not ready")
+    run(bridge, "hold", "all", "--because", "looks at the lag")
+    bridge.send(10)
+    # The intake topic's end lies behind the markers of its transactions.
+    until(lambda: metric(replica, "campaign_bridge_lag") == 10 or rekey and metric(replica, "campaign_bridge_lag") > 10,
+          lambda: f"lag {metric(replica, 'campaign_bridge_lag')}", 30)
+    assert ("campaign_bridge_intake_lag{" in replica.get("/metrics")[1]) == rekey
+    run(bridge, "resume", "all", "--because", "has looked")
+    bridge.wait_outcomes()
+    for name in ("campaign_bridge_lag", "campaign_bridge_intake_lag"):
+        until(lambda: metric(replica, name) == 0, f"{name} stays", 30)  # noqa: B023
+    assert "campaign_bridge_lag{" in replica.get("/metrics")[1]
 
 
 def test_one_event_in_two_partitions_is_started_once(moved):

@@ -1,3 +1,4 @@
+internal import Bridge
 internal import Configuration
 internal import Kafka
 internal import Records
@@ -15,7 +16,7 @@ struct CheckTransaction {
         let producer: TransactionalProducer
         do {
             producer = try TransactionalProducer(
-                settings: settings.producer, transactionalID: transactionalID,
+                settings: settings.producer, transactionalID: transactionalID, topics: settings.writtenTopics,
                 timeouts: .init(
                     operation: timeout, transaction: settings.transactions.timeout, watchdogMargin: .seconds(5))
             ) { _ in }

@@ -113,7 +113,7 @@ package struct KafkaDiagnosis: Sendable {
     }
 
     /// What OpenSSL says of every certificate that it does not take, whatever for.
-    static let untrusted = "certificate verify failed"
+    package static let untrusted = "certificate verify failed"
 
     /// What to do where the library does not take what it is given to make a client.
     package static func advice(refused text: String) -> String {

@@ -1,7 +1,8 @@
+internal import Bridge
 internal import BridgeCore
 package import Configuration
 internal import Kafka
-internal import KoreAPI
+package import KoreAPI
 internal import Records
 
 /// Tries for real what the bridge needs, and says what to do about each fault. Starts no campaign and changes nothing
@@ -23,12 +24,15 @@ package struct BridgeCheck: Sendable {
     }
 
     let settings: BridgeSettings
-    let version: String
+    let client: @Sendable () throws -> CampaignClient
     let options: Options
 
-    package init(settings: BridgeSettings, version: String, options: Options) {
+    /// - Parameter client: makes the client of the configured connections.
+    package init(
+        settings: BridgeSettings, client: @escaping @Sendable () throws -> CampaignClient, options: Options
+    ) {
         self.settings = settings
-        self.version = version
+        self.client = client
         self.options = options
     }
 
@@ -67,7 +71,7 @@ package struct BridgeCheck: Sendable {
 
     private func connections(_ report: @escaping @Sendable (CheckLine) -> Void) async {
         do {
-            let client = try settings.campaignClient(version: version)
+            let client = try client()
             if options.isOffline {
                 report(CheckLine(.fine, "connections", "keys and certificates can be used"))
             } else {

@@ -1,3 +1,4 @@
+internal import Bridge
 package import BridgeCore
 package import Configuration
 

@@ -5,7 +5,9 @@ import Testing
 
 @testable import Bridge
 @testable import BridgeCore
+@testable import Checks
 @testable import KoreAPI
+@testable import campaign_bridge
 
 @Suite("What check makes of the API's answers")
 struct CheckConnectionTests {

@@ -4,6 +4,7 @@ import Records
 import Testing
 
 @testable import Bridge
+@testable import Checks
 @testable import Kafka
 @testable import KoreAPI
 

@@ -1,3 +1,4 @@
+internal import Bridge
 package import Configuration
 package import Kafka
 

@@ -1,3 +1,4 @@
+internal import Bridge
 internal import Configuration
 
 // How long topics keep their records, and how large those may be.
