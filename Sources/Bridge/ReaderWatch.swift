@@ -54,17 +54,17 @@ extension BridgeService {
     private func unreadPlaces(
         _ partitions: [ReplicaSnapshot.PartitionState]
     ) async throws(KafkaError) -> [TopicPartition: Int64?] {
-        var ends: [TopicPartition: Int64] = [:]
+        var read: [TopicPartition: Int64] = [:]
         for partition in partitions {
             if let end = partition.ledgerEnd {
-                ends[TopicPartition(settings.topics.ledger, partition.partition)] = end
+                read[TopicPartition(settings.topics.ledger, partition.partition)] = end
             }
         }
         let control = await engine.controlEnd
-        if control >= 0 { ends[TopicPartition(settings.topics.control, 0)] = control }
+        if control >= 0 { read[TopicPartition(settings.topics.control, 0)] = control }
         var found: [TopicPartition: Int64?] = [:]
-        for (place, end) in ends {
-            let stable = try await offsets.stableEnd(place)
+        for (place, end) in read {
+            let stable = try await ends.stableEnd(place)
             found[place] = .some(end < stable ? end : nil)
         }
         return found

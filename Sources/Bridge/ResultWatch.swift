@@ -48,7 +48,9 @@ extension BridgeService {
                 let ends = try await openEnds().compactMapValues { $0 }
                 held = held.map { $0.filter { ends[$0.key] == $0.value } } ?? ends
             } catch {
+                // `resultWatch` finds them later.
                 logger.debug("the ends of the results cannot be had", [.error: .error(error)])
+                return []
             }
             if held?.isEmpty ?? false { break }
         }
@@ -62,11 +64,11 @@ extension BridgeService {
         let places = try await admin.topics(names).flatMap { name, topic in
             topic.partitions.map { TopicPartition(name, $0.id) }
         }
-        let stable = try await offsets.stableEnds(places)
-        let ends = try await admin.ends(places)
+        let stable = try await ends.stableEnds(places)
+        let last = try await admin.ends(places)
         var open: [TopicPartition: Int64?] = [:]
         for place in places {
-            guard let stable = stable[place], let end = ends[place] else { continue }
+            guard let stable = stable[place], let end = last[place] else { continue }
             open[place] = .some(stable < end ? stable : nil)
         }
         return open

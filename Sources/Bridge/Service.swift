@@ -22,6 +22,9 @@ package final class BridgeService: Sendable {
     let reader: Consumer
     let admin: Admin
     let offsets: CommittedOffsets
+    /// For the ends that readers of committed records see: a question to `offsets` may wait for long, and for a transaction
+    /// that is settled only when these are known.
+    let ends: CommittedOffsets
     let plain: Producer
     let observer: Observer
     let tails = LedgerTails()
@@ -60,6 +63,11 @@ package final class BridgeService: Sendable {
             kafkaLog.take($0)
         }
         offsets = try CommittedOffsets(
+            settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
+        ) {
+            kafkaLog.take($0)
+        }
+        ends = try CommittedOffsets(
             settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
         ) {
             kafkaLog.take($0)
@@ -193,6 +201,7 @@ package final class BridgeService: Sendable {
         _ = await plain.close(deadline: limit)
         _ = await admin.close(deadline: limit)
         _ = await offsets.close(deadline: limit)
+        _ = await ends.close(deadline: limit)
         _ = await movedOffsets?.close(deadline: limit)
         await client.close()
     }
