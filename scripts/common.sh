@@ -21,6 +21,11 @@ if [ "$(uname -s)" = Darwin ] && have brew; then
     export PKG_CONFIG_PATH
 fi
 
+# One set of flags for every release build, so that no target is compiled twice. On Linux the Swift runtime goes into the
+# binary, so that it needs only the distribution's C libraries where it runs. macOS has the runtime in the system.
+release=(-c release)
+[ "$(uname -s)" != Linux ] || release+=(--static-swift-stdlib)
+
 # The Kafka distribution that tests may use: KAFKA_HOME, else the folder beside the repository. Empty if there is none.
 kafka_home() {
     if [ -n "${KAFKA_HOME:-}" ]; then

@@ -5,6 +5,8 @@ internal import CRDKafka
 /// A broker of Kafka 4.0 to 4.3 that ends a transaction drops the markers of partitions that have no leader at that moment
 /// (KAFKA-20734), as for some seconds after it has come back. What was aborted then stays open there, and the next
 /// transaction of the same producer commits it.
+///
+/// The library tells only of all topics at once, or of those that a client has used: one such request at each start and abort.
 struct Leaders {
     let topics: Set<String>
 
@@ -43,8 +45,8 @@ struct LeaderWatch {
     /// How long there must be all leaders, where once there were not, or the answer was late: a broker that stood still
     /// takes requests before it notices that others have given it up.
     static let steady: Duration = .seconds(3)
-    /// A later answer shows trouble.
-    static let soon: Duration = .seconds(1)
+    /// A later answer shows trouble. Others give a broker up after nine seconds.
+    static let soon: Duration = .seconds(3)
 
     private var sawTrouble = false
     private var since: ContinuousClock.Instant?
