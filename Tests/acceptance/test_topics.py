@@ -56,10 +56,12 @@ def test_results_that_an_open_transaction_holds_up_are_settled_first(bridge):
     held = TopicPartition(bridge.topic("started"), 1)
     stranger.produce(held.topic, partition=held.partition, value=b"{}")
     assert stranger.flush(30) == 0
-    looker = Consumer({"bootstrap.servers": bridge.servers, "group.id": "looker", "isolation.level": "read_uncommitted"})
+    looker = Consumer({"bootstrap.servers": bridge.servers, "group.id": "looker",
+                       "isolation.level": "read_uncommitted"})
     assert looker.get_watermark_offsets(held, timeout=30)[1] == 1
     bridge.start_replica("r1")
-    until(lambda: looker.get_watermark_offsets(held, timeout=30)[1] == 3, "no mark and its transaction's marker", 40)
+    until(lambda: looker.get_watermark_offsets(held, timeout=30)[1] == 3, "no mark and its transaction's marker",
+          40)
     stranger.abort_transaction(30)
     looker.close()
     bridge.send(5)
