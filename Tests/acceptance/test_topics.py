@@ -46,7 +46,7 @@ def test_a_ledger_that_cannot_be_read_to_its_end_holds_up_every_call(bridge):
 
 
 def test_results_that_an_open_transaction_holds_up_are_settled_first(bridge):
-    """It may be the replica's own, left open by the broker: an abort of a later one would drop what was acknowledged."""
+    """It may be the replica's own, left open by the broker: an abort of a later one would drop what was told."""
     # Results that stand for longer than this get a mark in any case.
     bridge.settings = {"transactions": {"timeout": "60s"}}
     bridge.prepare()
