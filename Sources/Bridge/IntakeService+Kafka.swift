@@ -85,7 +85,7 @@ extension IntakeService {
         guard
             var driver = await TransactionDriver.begin(
                 settings.intakeTransactionalId, properties: settings.intakeProducer, kind: "kafka-intake-transaction",
-                patience: patience)
+                patience: patience, end: end)
         else { return }
         await engine.producerReady(settling: mover.partitions)
         for await plan in engine.transactions {
@@ -105,9 +105,7 @@ extension IntakeService {
             switch await driver.goOn(after: result) {
             case .same: break
             case .renewed: await engine.producerReady(settling: mover.partitions)
-            case .end(let why):
-                if let why { end(why) }
-                return
+            case .over: return
             }
         }
         _ = await driver.producer.close(deadline: .seconds(5))

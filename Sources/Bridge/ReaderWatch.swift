@@ -63,8 +63,8 @@ extension BridgeService {
         let control = await engine.controlEnd
         if control >= 0 { read[TopicPartition(settings.topics.control, 0)] = control }
         var found: [TopicPartition: Int64?] = [:]
-        for (place, end) in read {
-            let stable = try await ends.stableEnd(place)
+        for (place, stable) in try await ends.stableEnds(Array(read.keys)) {
+            guard let end = read[place] else { continue }
             found[place] = .some(end < stable ? end : nil)
         }
         return found

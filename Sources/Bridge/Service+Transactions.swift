@@ -10,7 +10,8 @@ extension BridgeService {
         let encoder = settings.encoder(version: version)
         guard
             var driver = await TransactionDriver.begin(
-                settings.transactionalId, properties: settings.producer, kind: "kafka-transaction", patience: patience)
+                settings.transactionalId, properties: settings.producer, kind: "kafka-transaction", patience: patience,
+                end: { [finishSink] in finishSink.yield($0) })
         else { return }
         await engine.producerReady(heldResults: heldResults())
         for await plan in engine.transactions {
@@ -33,9 +34,7 @@ extension BridgeService {
             switch await driver.goOn(after: result) {
             case .same: break
             case .renewed: await engine.producerReady(heldResults: heldResults())
-            case .end(let end):
-                if let end { finishSink.yield(end) }
-                return
+            case .over: return
             }
         }
         _ = await driver.producer.close(deadline: .seconds(5))

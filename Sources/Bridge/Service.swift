@@ -62,22 +62,14 @@ package final class BridgeService: Sendable {
         admin = try Admin(settings: settings.commonKafka, timeout: settings.kafka.operationTimeout) {
             kafkaLog.take($0)
         }
-        offsets = try CommittedOffsets(
-            settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
-        ) {
-            kafkaLog.take($0)
-        }
-        ends = try CommittedOffsets(
-            settings: settings.commonKafka, group: settings.group.id, timeout: settings.kafka.operationTimeout
-        ) {
-            kafkaLog.take($0)
-        }
-        movedOffsets =
-            settings.source.isRekeyed
-            ? nil
-            : try CommittedOffsets(
-                settings: settings.commonKafka, group: settings.intakeGroup, timeout: settings.kafka.operationTimeout
+        func asking(_ group: String) throws(KafkaError) -> CommittedOffsets {
+            try CommittedOffsets(
+                settings: settings.commonKafka, group: group, timeout: settings.kafka.operationTimeout
             ) { kafkaLog.take($0) }
+        }
+        offsets = try asking(settings.group.id)
+        ends = try asking(settings.group.id)
+        movedOffsets = settings.source.isRekeyed ? nil : try asking(settings.intakeGroup)
         plain = try Producer(settings: settings.producer, timeout: settings.kafka.operationTimeout) {
             kafkaLog.take($0)
         }

@@ -9,8 +9,8 @@ struct TransactionDriver {
         case same
         /// A new producer has taken over from the one whose transaction was lost.
         case renewed
-        /// nil: cancelled.
-        case end(ServiceEnd?)
+        /// `end` was told why, or the task is cancelled.
+        case over
     }
 
     private(set) var producer: TransactionalProducer
@@ -18,40 +18,46 @@ struct TransactionDriver {
     private let transactionalID: String
     private let properties: ClientSettings
     private let kind: String
-    private var losses = 0
+    private let end: @Sendable (ServiceEnd) -> Void
+    private var losses: Losses
     private var fences = Fences()
 
-    private static let mostLosses = 5
-
     private init(
-        producer: TransactionalProducer, transactionalID: String, properties: ClientSettings, kind: String,
-        patience: BrokerPatience
+        producer: TransactionalProducer, losses: Losses, transactionalID: String, properties: ClientSettings,
+        kind: String, patience: BrokerPatience, end: @escaping @Sendable (ServiceEnd) -> Void
     ) {
         self.producer = producer
+        self.losses = losses
         self.transactionalID = transactionalID
         self.properties = properties
         self.kind = kind
         self.patience = patience
+        self.end = end
     }
 
-    /// Begins with a first producer. nil: cancelled.
+    /// Begins with a first producer. nil: `end` was told why, or the task is cancelled.
     ///
-    /// - Parameter kind: what an outage is called in the log.
+    /// - Parameters:
+    ///   - kind: what an outage is called in the log.
+    ///   - end: told why going on would help nothing.
     static func begin(
-        _ transactionalID: String, properties: ClientSettings, kind: String, patience: BrokerPatience
+        _ transactionalID: String, properties: ClientSettings, kind: String, patience: BrokerPatience,
+        end: @escaping @Sendable (ServiceEnd) -> Void
     ) async -> TransactionDriver? {
         async let areTaken: Void = patience.topicsTakeRecords()
-        guard let first = await producer(transactionalID, properties, kind, patience) else { return nil }
+        var losses = Losses()
+        guard let first = await producer(transactionalID, properties, kind, patience, &losses, end) else { return nil }
         await areTaken
         return TransactionDriver(
-            producer: first, transactionalID: transactionalID, properties: properties, kind: kind, patience: patience)
+            producer: first, losses: losses, transactionalID: transactionalID, properties: properties, kind: kind,
+            patience: patience, end: end)
     }
 
     /// To be called when the machine knows the end of a transaction.
     mutating func goOn(after result: TransactionalProducer.Result) async -> Next {
         switch result {
         case .committed:
-            losses = 0
+            losses = Losses()
             patience.outages.recovered(kind)
         case .aborted(let error, let culprits):
             guard let error else { break }
@@ -61,20 +67,23 @@ struct TransactionDriver {
                 await patience.topicsTakeRecords()
             }
         case .lost(let error):
-            losses += 1
             patience.logger.warning(
                 "a transaction's outcome is not known: everything is taken over anew",
                 [.error: .error(error), .detail: .string(transactionalID)])
             if error.code == .fenced, fences.areByAnother(at: .now) {
                 let text =
                     "another process has the transactional id \(transactionalID): give every replica its own replica.name"
-                return .end(.joinAnew(text, isFence: true))
+                end(.joinAnew(text, isFence: true))
+                return .over
             }
-            if losses > Self.mostLosses {
-                return .end(.failed("\(losses) transactions in a row were lost: \(error)"))
+            if let why = losses.countOne(error) {
+                end(why)
+                return .over
             }
             _ = await producer.close(deadline: .seconds(5))
-            guard let next = await Self.producer(transactionalID, properties, kind, patience) else { return .end(nil) }
+            guard let next = await Self.producer(transactionalID, properties, kind, patience, &losses, end) else {
+                return .over
+            }
             producer = next
             await patience.topicsTakeRecords()
             return .renewed
@@ -82,9 +91,11 @@ struct TransactionDriver {
         return .same
     }
 
-    /// A producer that has taken the transactional id; asks until the broker lets it. nil: cancelled.
+    /// A producer that has taken the transactional id; asks until the broker lets it, or the library hangs too often. nil:
+    /// as of `begin`.
     private static func producer(
-        _ transactionalID: String, _ properties: ClientSettings, _ kind: String, _ patience: BrokerPatience
+        _ transactionalID: String, _ properties: ClientSettings, _ kind: String, _ patience: BrokerPatience,
+        _ losses: inout Losses, _ end: @Sendable (ServiceEnd) -> Void
     ) async -> TransactionalProducer? {
         let (settings, outages) = (patience.settings, patience.outages)
         let log = KafkaLog(logger: patience.logger, outages: outages)
@@ -103,7 +114,11 @@ struct TransactionDriver {
                     patience.denials.granted(right)
                     return producer
                 } catch {
-                    _ = await producer.close(deadline: .seconds(5))
+                    let isGone = await producer.close(deadline: .seconds(5))
+                    if !isGone, let why = losses.countOne(error) {
+                        end(why)
+                        return nil
+                    }
                     patience.denials.met(error, right)
                     throw error
                 }
@@ -113,6 +128,19 @@ struct TransactionDriver {
             }
         }
         return nil
+    }
+}
+
+/// Producers in a row that were lost. One whose call into the library hangs is never destroyed, so each may keep its threads
+/// and memory until the process ends: only so many.
+struct Losses {
+    private static let most = 5
+    private var count = 0
+
+    /// Counts one more. The end that it is, where it was one too many.
+    mutating func countOne(_ error: KafkaError) -> ServiceEnd? {
+        count += 1
+        return count > Self.most ? .failed("\(count) transactional producers in a row were lost: \(error)") : nil
     }
 }
 

@@ -15,10 +15,13 @@ extension ReplicaMachine {
     /// A further transaction of the same transactional id that is committed ends it as committed. That is right where
     /// it was committed; where it had been aborted, its intents show as calls that may have been made, and are not made
     /// again.
+    ///
+    /// A mark in results is a record without key and value, which readers pass over: so it is written only where they
+    /// stand, and without the ledger where only they do.
     mutating func settling(_ assignment: Int) -> TransactionPlan {
         var plan = TransactionPlan(
             id: transactions, assignment: assignment, writes: [], offsets: [:],
-            settles: settings.settledPartitions)
+            settles: settleAttempts.left > 0 ? settings.settledPartitions : 0)
         plan.settlesResults = standingResults
         open = OpenTransaction(plan: plan, epochs: [:], places: [:])
         return plan
@@ -27,14 +30,6 @@ extension ReplicaMachine {
     /// Readers of these partitions of results wait for a transaction that the broker may have left open. To be told before
     /// `producerReady`, and later where they have stood still for longer than any transaction may last.
     package mutating func resultsStand(_ places: [ResultPlace]) { standingResults = places }
-
-    /// A mark is a record without key and value in the results, which readers pass over: so it is written only there.
-    mutating func settlingResults(_ assignment: Int) -> TransactionPlan {
-        var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
-        plan.settlesResults = standingResults
-        open = OpenTransaction(plan: plan, epochs: [:], places: [:])
-        return plan
-    }
 
     mutating func settled(_ plan: TransactionPlan, _ end: TransactionEnd) {
         let isBound = plan.assignment == assignment

@@ -10,8 +10,7 @@ extension ReplicaMachine {
         sweepUnsighted(at: now)
         boundEntries(at: now)
         settleSlowTails(at: now)
-        if settleAttempts.left > 0 && !isDraining { return settling(assignment) }
-        if !standingResults.isEmpty && !isDraining { return settlingResults(assignment) }
+        if (settleAttempts.left > 0 || !standingResults.isEmpty) && !isDraining { return settling(assignment) }
         var plan = TransactionPlan(id: transactions, assignment: assignment, writes: [], offsets: [:])
         expireWaiting(at: now)
         var bytes = 0

@@ -173,14 +173,17 @@ package struct BridgeCheck: Sendable {
             var cut: [String] = []
             do throws(KafkaError) {
                 offsets = try await client.fetch(partitions)
+                var reached: [TopicPartition: Int64] = [:]
                 for (partition, offset) in offsets {
-                    guard let reached = offset.flatMap(LedgerNote.end),
+                    guard let end = offset.flatMap(LedgerNote.end),
                         found[settings.topics.ledger]?.partitions.contains(where: { $0.id == partition.partition })
                             == true
                     else { continue }
-                    let ledger = TopicPartition(settings.topics.ledger, partition.partition)
-                    let end = try await client.stableEnd(ledger)
-                    if end < reached { cut.append("\(ledger) ends at \(end) and had reached \(reached)") }
+                    reached[TopicPartition(settings.topics.ledger, partition.partition)] = end
+                }
+                for (ledger, end) in try await client.stableEnds(Array(reached.keys)) {
+                    guard let reached = reached[ledger], end < reached else { continue }
+                    cut.append("\(ledger) ends at \(end) and had reached \(reached)")
                 }
             } catch {
                 _ = await client.close(deadline: .seconds(2))

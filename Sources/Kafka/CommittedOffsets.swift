@@ -93,14 +93,6 @@ package actor CommittedOffsets {
         return try client.offsets(of: partitions, at: NativeClient.end, timeout: timeout)
     }
 
-    /// The same of one partition.
-    package func stableEnd(_ partition: TopicPartition) throws(KafkaError) -> Int64 {
-        guard let end = try stableEnds([partition])[partition] else {
-            throw KafkaError(.unknownPartition, "\(partition) has no end")
-        }
-        return end
-    }
-
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
     package nonisolated func close(deadline: Duration) async -> Bool {
         await bounded(by: deadline, late: { false }) { await self.destroy() }

@@ -89,7 +89,7 @@ package actor TransactionalProducer {
     package nonisolated func initialize() async throws(KafkaError) {
         let hanging = KafkaError(.timedOut, "taking the transactional id hangs in the library past every timeout")
         let failure: KafkaError? = await bounded(
-            by: timeouts.operation + timeouts.operation + timeouts.watchdogMargin,
+            by: timeouts.operation * 2 + timeouts.watchdogMargin,
             late: {
                 self.isLost.store(true, ordering: .sequentiallyConsistent)
                 return hanging

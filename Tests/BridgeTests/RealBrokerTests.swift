@@ -74,7 +74,7 @@ struct RealBrokerTests {
     private static func check(_ settings: BridgeSettings) async -> [CheckLine] {
         let (stream, sink) = AsyncStream<CheckLine>.makeStream()
         await BridgeCheck(
-            settings: settings, client: { [settings] in try settings.campaignClient(version: "1") },
+            settings: settings, client: { try settings.campaignClient(version: "test") },
             options: .init(timeout: .seconds(40), isOffline: false, triesWrites: true)
         ).run { sink.yield($0) }
         sink.finish()

@@ -19,6 +19,18 @@ struct FenceTests {
     }
 }
 
+@Suite("Losses")
+struct LossTests {
+    @Test("The sixth producer in a row that is lost ends the service, and says why")
+    func most() {
+        var losses = Losses()
+        let error = KafkaError(.timedOut, "it hangs")
+        let ends = (1...6).map { _ in losses.countOne(error) }
+        #expect(ends.dropLast().allSatisfy { $0 == nil })
+        #expect(ends.last == .failed("6 transactional producers in a row were lost: \(error)"))
+    }
+}
+
 @Suite("Places that stand, and ends of the consumer", .timeLimit(.minutes(5)))
 struct WatchTests {
     private let place = TopicPartition("started", 1)

@@ -72,6 +72,10 @@ class Evidence:
     interruptions: list = field(default_factory=list)
     # How long a call may be under way, seconds: an intent this old was not hit by an interruption.
     call_seconds: float = 5
+    # Begin and end of each trouble of a broker, seconds since 1970: what is answered then only its replica knows.
+    outages: list = field(default_factory=list)
+    # How long after an outage what was answered may still be uncommitted.
+    commit_seconds: float = 15
     # The source's records. None: each event stands there once.
     records: list | None = None
     # Places (partition, offset) that the broker has confirmed to the producer.

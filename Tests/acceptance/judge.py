@@ -219,9 +219,13 @@ def generation_at(line: dict, intents: list) -> int:
 
 
 def interrupted(intents: list, evidence: Evidence) -> bool:
-    """Whether the last attempt may have been under way while its replica could not hear the answer."""
+    """Whether the last attempt may have been under way, or its answer uncommitted, when its replica was interrupted."""
     if not intents:
         return False
     replica, at = intents[-1]["by"].rsplit("/", 1)[0], intents[-1]["at"] / 1000
-    return any(one.replica in (replica, "*") and at <= one.end + 0.1 and at + evidence.call_seconds >= one.begin
+    latest = at + evidence.call_seconds
+    for begin, end in sorted(evidence.outages):
+        if begin <= latest and end >= at:
+            latest = max(latest, end + evidence.commit_seconds)
+    return any(one.replica in (replica, "*") and at <= one.end + 0.1 and latest >= one.begin
                for one in evidence.interruptions)

@@ -85,6 +85,18 @@ def test_an_unknown_of_a_killed_replica_is_none():
         assert judge(one).problems == {"unknown without a cause": ["cd-1"]}
 
 
+def test_an_unknown_of_a_replica_that_is_killed_while_no_broker_takes_its_outcome_is_none():
+    one = good()
+    one.started, one.dead, one.ledger = [], [letter()], entries(INTENT, {"k": "deadLettered"})
+    one.interruptions = [Interruption("r1", 1030, 1030)]
+    for outages in ([], [(900, 999)], [(1006, 1029)], [(1004, 1010)]):
+        one.outages = outages
+        assert judge(one).problems == {"unknown without a cause": ["cd-1"]}
+    for outages in ([(1004, 1020)], [(990, 1005), (1018, 1019)]):
+        one.outages = outages
+        assert judge(one).problems == {}
+
+
 FAULTS = [
     ("second calls", {"decisions": [call(), call(instance="cid-2")],
                       "ledger": entries(INTENT, INTENT, {"k": "started"})}),

@@ -189,12 +189,18 @@ def coordinator(world: World) -> int:
 
 def broker(world: World, step: Step) -> None:
     node = step.detail.get("node") or coordinator(world)
-    world.note("node", step.target, node=node)
+    begin = world.note("node", step.target, node=node)
     if step.kind == "broker-stop":
         world.kafka("pause", node)
         wait(world, step)
         world.kafka("resume", node)
-        return
+    else:
+        restart(world, step, node)
+    with world.lock:
+        world.outages.append((begin, time.time()))
+
+
+def restart(world: World, step: Step, node: int) -> None:
     world.kafka("kill" if step.kind.endswith("-kill") else "stop", node)
     wait(world, step)
     try:

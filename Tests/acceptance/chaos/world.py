@@ -45,6 +45,8 @@ class World(Deployment):
         self.replayed: set = set()
         self.mistakes: set = set()
         self.holds: list = []
+        # Begin and end of each trouble of a broker.
+        self.outages: list = []
         self.streams = STREAMS
         # Those that may get more partitions; they have the same number.
         self.growing = ("source",) if options.rekey else ("source", "ledger")
@@ -220,7 +222,7 @@ class World(Deployment):
             events, self.decisions(), self.tail("started").whole(90), self.tail("dead").whole(90),
             self.tail("ledger").whole(90), list(self.interruptions),
             # From the intent until the token ends, and then the call's own time.
-            call_seconds=DEADLINE + MARGIN + DEADLINE + 1, records=self.tail("source").whole(90),
+            call_seconds=DEADLINE + MARGIN + DEADLINE + 1, outages=self.outages, records=self.tail("source").whole(90),
             acknowledged=confirmed, ambiguous=AMBIGUOUS | {"slow", "delay"}, holds=self.holds, mistakes=self.mistakes,
             moved=self.tail("intake").whole(90) if self.options.rekey else None)
 
