@@ -58,6 +58,16 @@ actor IntakeEngine {
         pump()
     }
 
+    func sighted(transaction: Int) {
+        machine.sighted(transaction: transaction)
+        pump()
+    }
+
+    func readersAreHeldUp() {
+        machine.readersAreHeldUp()
+        pump()
+    }
+
     func committedOffsets(partition: Int32, epoch: Int, own: Int64?, direct: Int64?) {
         machine.committedOffsets(partition: partition, epoch: epoch, own: own, direct: direct)
         pump()

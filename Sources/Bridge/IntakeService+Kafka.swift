@@ -18,6 +18,8 @@ extension IntakeService {
                     group.addTask { await self.fetchCommitted(partition, epoch) }
                 case .step(.ends(let partition, let epoch)):
                     group.addTask { await self.fetchEnds(partition, epoch) }
+                case .step(.sight(let transaction, let partitions)):
+                    group.addTask { await self.sight(transaction, partitions) }
                 case .finishRevoke(let number): await consumer.finishRevoke(number)
                 case .pause(let partitions): await flow(partitions, isPause: true)
                 case .resume(let partitions): await flow(partitions, isPause: false)
@@ -72,6 +74,26 @@ extension IntakeService {
         await again(partition, epoch)
     }
 
+    /// What stands open there may be other replicas' too: each ends within the time of a transaction.
+    private func sight(_ transaction: Int, _ partitions: [Int32]) async {
+        let places = partitions.map { TopicPartition(settings.topics.intake, $0) }
+        let last = await patience.persistently("kafka-intake-sight", partitions[0]) { () async throws(KafkaError) in
+            try await self.admin.ends(places)
+        }
+        var wait: Duration = .milliseconds(2)
+        while let last, !Task.isCancelled {
+            let stable = await patience.persistently("kafka-intake-sight", partitions[0]) {
+                () async throws(KafkaError) in
+                try await self.ends.stableEnds(places)
+            }
+            guard let stable else { break }
+            if last.allSatisfy({ stable[$0.key] ?? 0 >= $0.value }) { break }
+            await patience.pause(wait)
+            wait = min(wait * 2, .milliseconds(200))
+        }
+        await engine.sighted(transaction: transaction)
+    }
+
     /// Where the take-over has failed: looks again, as a person may have done what was asked for.
     private func again(_ partition: Int32, _ epoch: Int) async {
         guard await engine.isBlocked(partition: partition, epoch: epoch) else { return }
@@ -96,7 +118,7 @@ extension IntakeService {
             }
             let work = TransactionalProducer.Work(
                 records: plan.records.map(\.outgoing) + mover.marks(of: plan), offsets: offsets(of: plan), group: group,
-                isFenceFirst: plan.settles > 0)
+                isFenceFirst: true)
             let began = clock().monotonic
             let engine = self.engine
             let result = await driver.producer.commit(work) { await engine.mayStillCommit(plan.id) }
@@ -109,6 +131,14 @@ extension IntakeService {
             }
         }
         _ = await driver.producer.close(deadline: .seconds(5))
+    }
+
+    /// The broker may leave a transaction of this mover open, and events that were moved with it would wait.
+    func intakeWatch() async {
+        let topic = OpenEnds(topics: [settings.topics.intake], admin: admin, ends: ends)
+        await topic.watch(patience, clock: clock) { _ in
+            await engine.readersAreHeldUp()
+        }
     }
 
     private func offsets(of plan: IntakePlan) -> [(TopicPartition, GroupOffset)] {

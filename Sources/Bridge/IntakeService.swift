@@ -19,6 +19,8 @@ final class IntakeService: Sendable {
     /// Committed offsets of the mover's group, and of the group that reads the source where records are not moved.
     let ownOffsets: CommittedOffsets
     let directOffsets: CommittedOffsets
+    /// For the ends that readers of committed records see; the bridge closes it.
+    let ends: CommittedOffsets
     let patience: BrokerPatience
     /// Told why going on would help nothing.
     let end: @Sendable (ServiceEnd) -> Void
@@ -27,13 +29,15 @@ final class IntakeService: Sendable {
     /// - Throws: what the Kafka library does not take of the configuration.
     init(
         settings: BridgeSettings, logger: Logger, outages: OutageLog, denials: Denials, observer: Observer,
-        clock: @escaping @Sendable () -> Moment, end: @escaping @Sendable (ServiceEnd) -> Void
+        clock: @escaping @Sendable () -> Moment, ends: CommittedOffsets,
+        end: @escaping @Sendable (ServiceEnd) -> Void
     ) throws {
         self.settings = settings
         self.logger = logger
         self.outages = outages
         self.observer = observer
         self.clock = clock
+        self.ends = ends
         self.end = end
         patience = BrokerPatience(settings: settings, logger: logger, outages: outages, denials: denials)
         consumer = try Consumer(settings: settings.intakeConsumer, maximumBatch: 2000)
@@ -64,6 +68,7 @@ final class IntakeService: Sendable {
             group.addTask { await self.commandLoop() }
             group.addTask { await self.transactionLoop(mover) }
             group.addTask { await self.sourceWatch() }
+            group.addTask { await self.intakeWatch() }
             group.addTask {
                 while !Task.isCancelled {
                     await self.engine.tick()

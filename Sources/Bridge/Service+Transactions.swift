@@ -29,7 +29,6 @@ extension BridgeService {
             let result = await driver.producer.commit(work) { await engine.mayStillCommit(plan.id) }
             observer.transaction(
                 milliseconds: clock().monotonic - began, writes: plan.writes.count, records: records.count, result)
-            if case .lost = result { suspectSince.store(clock().monotonic, ordering: .relaxed) }
             await engine.transactionEnded(plan.id, TransactionEnd(result) { writes[$0] })
             switch await driver.goOn(after: result) {
             case .same: break

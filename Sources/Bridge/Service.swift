@@ -2,7 +2,6 @@ package import BridgeCore
 package import Configuration
 internal import Kafka
 internal import Records
-internal import Synchronization
 package import Telemetry
 
 /// The running bridge: the engine and its drivers. Build it, then `run`.
@@ -28,8 +27,6 @@ package final class BridgeService: Sendable {
     let plain: Producer
     let observer: Observer
     let tails = LedgerTails()
-    /// Since when a transaction of this replica's transactional id may have been left open by the broker.
-    let suspectSince: Atomic<Int64>
     let patience: BrokerPatience
     let denials: Denials
     /// Of the mover's group; nil where records are moved.
@@ -54,7 +51,6 @@ package final class BridgeService: Sendable {
         self.logger = logger
         self.outages = outages
         self.clock = clock
-        suspectSince = Atomic(clock().monotonic)
         let kafkaLog = KafkaLog(logger: logger, outages: outages)
         self.client = client
         consumer = try Consumer(settings: settings.consumer, maximumBatch: 1000)
@@ -92,7 +88,8 @@ package final class BridgeService: Sendable {
         intake =
             settings.source.isRekeyed
             ? try IntakeService(
-                settings: settings, logger: logger, outages: outages, denials: denials, observer: observer, clock: clock
+                settings: settings, logger: logger, outages: outages, denials: denials, observer: observer,
+                clock: clock, ends: ends
             ) { finishSink.yield($0) } : nil
         health = Health(engine: engine, intake: intake, denials: denials)
     }

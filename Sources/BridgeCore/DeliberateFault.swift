@@ -23,6 +23,9 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
     case replayOfAnyGeneration, findingNotNeeded, findingIgnored, findingAgainstLateAnswer
     // L10
     case repeatsGoBesideTheirLeader, conflictIsSuppressed
+    // Intake
+    case movedByPlace, moverUnknownCommitIsAborted, moverForgetsAborted, moverWatermarkTooEarly, moverAsksTooEarly,
+        moverTrustsCommits
     // Read-back and guards
     case readBackBeforeLease, coolDownForgotten
     // P7
@@ -34,6 +37,15 @@ package enum DeliberateFault: String, CaseIterable, Sendable {
 }
 
 extension ReplicaMachine {
+    #if DELIBERATE_FAULTS
+        func isBroken(_ fault: DeliberateFault) -> Bool { settings.deliberateFault == fault }
+    #else
+        @inline(__always)
+        func isBroken(_ fault: DeliberateFault) -> Bool { false }
+    #endif
+}
+
+extension IntakeMachine {
     #if DELIBERATE_FAULTS
         func isBroken(_ fault: DeliberateFault) -> Bool { settings.deliberateFault == fault }
     #else

@@ -22,6 +22,8 @@ package enum Happening: Int, CaseIterable, Sendable {
         replayOfUnknown, replayOfOmitted, findingTrue, findingFalse, findingAgainstLateAnswer
     case campaignStarted, answerLost, answerLate, tokenRefused, throttled, unavailable, foreignAnswer, doubtfulStarted
     case doubtfulNotStarted, rejectedByAPI, credentialsRefused, notSent, spoiledAnswer, apiOutage
+    case recordMoved, repeatOnAnotherPartition, moverOwns, moverTakenOverAnew, moverSettled, moverPaused,
+        intakeHeldUp, moverSourceBroken
     case lateWriteDelayed, lateWriteFailed, clockSkewed, partitionWithoutLedger
     // What the core was seen to do.
     case ruleL1Aborted, ruleL2Fence, ruleL3Written, ruleL3Used, ruleL4AlreadyFinished, ruleL5TakenOverAnew

@@ -7,7 +7,7 @@ struct GroupMetadata {
 }
 
 /// The consumer group as its coordinator sees it.
-final class Group {
+final class Group: CustomStringConvertible {
     struct Member {
         let id: Int
         let client: GroupClient
@@ -19,6 +19,8 @@ final class Group {
     }
 
     unowned let world: World
+    /// What it reads.
+    let topic: KeyPath<World, [Log]>
     private(set) var generation = 0
     private(set) var members: [Member] = []
     private(set) var isPreparing = false
@@ -30,10 +32,17 @@ final class Group {
     var pending: [Int32: [Int: Int64]] = [:]
     /// What stands beside the offsets.
     var ledgerEnds: [Int32: Int64] = [:]
+    /// Whether the broker has dropped offsets that it had committed.
+    var hasUndone = false
 
     private static let rebalanceTimeout: Int64 = 60_000
 
-    init(_ world: World) { self.world = world }
+    init(_ world: World, reading topic: KeyPath<World, [Log]>) {
+        self.world = world
+        self.topic = topic
+    }
+
+    var description: String { topic == \World.requests ? "the movers' group" : "the group" }
 
     func index(of member: Int) -> Int? { members.firstIndex { $0.id == member } }
 
@@ -72,7 +81,7 @@ final class Group {
     private func beginRebalance(_ why: String, joining: Int? = nil) {
         guard !members.isEmpty, !isPreparing else { return }
         world.count(.rebalance)
-        world.story("the group rebalances: \(why)")
+        world.story("\(self) rebalances: \(why)")
         isPreparing = true
         round += 1
         let round = round
@@ -107,7 +116,7 @@ final class Group {
     func remove(_ member: Int, _ why: String) {
         guard let index = index(of: member) else { return }
         let client = members[index].client
-        world.story("the group removes replica \(client.process): \(why)")
+        world.story("\(self) removes replica \(client.process): \(why)")
         members.remove(at: index)
         client.process.receiveGroup(after: world.latency() + world.between(0, world.isCalm ? 500 : 3000)) {
             client.membershipLost(member)
@@ -140,7 +149,7 @@ final class Group {
             members[index].assigned =
                 world.setup.isCooperative ? wanted.filter { owner[$0] == nil || owner[$0] == id } : wanted
             let process = members[index].client.process
-            world.story("the group, generation \(generation): \(members[index].assigned) for replica \(process)")
+            world.story("\(self), generation \(generation): \(members[index].assigned) for replica \(process)")
             tellAssignment(of: members[index])
         }
     }
@@ -157,7 +166,7 @@ final class Group {
     private func repairUnowned() {
         world.after(20_000) { [self] in
             let owned = members.flatMap(\.assigned)
-            guard !isPreparing, owned.count < world.source.count else { return }
+            guard !isPreparing, owned.count < world[keyPath: topic].count else { return }
             world.count(.partitionUnowned)
             beginRebalance("a partition has no owner")
         }
@@ -165,7 +174,7 @@ final class Group {
 
     /// Each partition gets a member; those that have one that still lives keep it, in a follow-up of the same change.
     private func setTarget() {
-        let partitions = world.source.indices
+        let partitions = world[keyPath: topic].indices
         let ids = members.map(\.id)
         var load: [Int: Int] = [:]
         for partition in partitions {

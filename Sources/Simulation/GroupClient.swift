@@ -1,11 +1,20 @@
 internal import BridgeCore
 
+/// Who reads the partitions that a member owns.
+protocol GroupListener: AnyObject {
+    /// Nothing of a reading of this partition that was begun before counts any more.
+    func stopReading(_ partition: Int32)
+    func assigned(number: Int, partitions: [Int32])
+    func revoked(number: Int, partitions: [Int32], isLost: Bool, deadline: Int64)
+}
+
 /// The consumer's side of rebalances, as the Kafka client reports them: every event has a number, each ends a held revoke
 /// of a lower number.
 final class GroupClient {
     unowned let process: Process
     private unowned let world: World
-    private var group: Group { world.group }
+    unowned let group: Group
+    private unowned let listener: any GroupListener
     /// nil: no member.
     private(set) var member: Int?
     private var lostMember = 0
@@ -29,8 +38,10 @@ final class GroupClient {
         var deadline: Int64
     }
 
-    init(of process: Process) {
+    init(of process: Process, in group: Group, for listener: any GroupListener) {
         self.process = process
+        self.group = group
+        self.listener = listener
         world = process.world
     }
 
@@ -141,8 +152,8 @@ final class GroupClient {
         takenBack = []
         metadata = [rebalances: GroupMetadata(member: member, generation: generation)]
         world.story("\(process) is assigned \(new), generation \(generation)")
-        for partition in new { process.stopReading(partition) }
-        process.assigned(number: rebalances, partitions: new)
+        for partition in new { listener.stopReading(partition) }
+        listener.assigned(number: rebalances, partitions: new)
     }
 
     private func hold(_ partitions: [Int32], added: [Int32], generation: Int) {
@@ -157,8 +168,8 @@ final class GroupClient {
         let deadline = process.moment.monotonic + world.setup.holdDeadline
         held = HeldRevoke(
             number: rebalances, partitions: partitions, added: added, generation: generation, deadline: deadline)
-        for partition in partitions { process.stopReading(partition) }
-        process.revoked(number: rebalances, partitions: partitions, isLost: false, deadline: deadline)
+        for partition in partitions { listener.stopReading(partition) }
+        listener.revoked(number: rebalances, partitions: partitions, isLost: false, deadline: deadline)
     }
 
     /// The machine lets go of a held revoke. One that was overtaken is not answered.
@@ -191,9 +202,9 @@ final class GroupClient {
         rebalances += 1
         let lost = owned
         owned = []
-        for partition in lost { process.stopReading(partition) }
+        for partition in lost { listener.stopReading(partition) }
         if !lost.isEmpty {
-            process.revoked(number: rebalances, partitions: lost, isLost: true, deadline: process.moment.monotonic)
+            listener.revoked(number: rebalances, partitions: lost, isLost: true, deadline: process.moment.monotonic)
         }
         join()
     }

@@ -4,7 +4,7 @@ internal import BridgeCore
 
 extension Group {
     /// Offsets that a transaction sends: refused without the group's present generation.
-    func send(_ plan: TransactionPlan, in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
+    func send(_ plan: some Plan, in transaction: Transaction, _ metadata: GroupMetadata) -> Bool {
         guard index(of: metadata.member) != nil, metadata.generation == generation else {
             world.count(.illegalGeneration)
             world.count(.ruleL2Fence)
@@ -25,7 +25,11 @@ extension Group {
             for (id, offset) in (pending[partition] ?? [:]).sorted(by: { $0.key < $1.key })
             where id == transaction.id || world.isHung(id, endedBy: transaction) {
                 pending[partition]?[id] = nil
-                if transaction.isToCommit { commit(offset, of: partition) }
+                if transaction.isToCommit {
+                    commit(offset, of: partition)
+                } else if id != transaction.id {
+                    hasUndone = true
+                }
             }
             if pending[partition]?.isEmpty == true { pending[partition] = nil }
         }
@@ -39,7 +43,7 @@ extension Group {
 
     private func commit(_ offset: Int64, of partition: Int32) {
         committed[partition] = offset
-        let log = world.source[Int(partition)]
+        let log = world[keyPath: topic][Int(partition)]
         guard offset == log.high, offset > 0, case .marker = log[offset - 1].content else { return }
         world.count(.watermarkBehindMarker)
     }
@@ -49,7 +53,7 @@ extension Group {
     func lose() -> Bool {
         guard members.isEmpty, pending.isEmpty, !committed.isEmpty else { return false }
         world.count(.offsetsLost)
-        world.story("the group's offsets are gone")
+        world.story("the offsets of \(self) are gone")
         (committed, ledgerEnds) = ([:], [:])
         return true
     }

@@ -9,13 +9,13 @@ extension Judge {
         var found: [Place: ResultWrite] = [:]
         for item in world.results.items {
             guard case .result(let result) = item.content, world.isVisible(item, in: world.results) else { continue }
-            found[[Int64(result.event.record.partition), result.event.record.offset]] = result
+            found[[Int64(result.event.partition), result.event.offset]] = result
         }
         return found
     }
 
     func place(_ record: Written) -> Place {
-        [Int64(record.event.record.partition), record.event.record.offset]
+        [Int64(record.event.partition), record.event.offset]
     }
 
     private func scope(_ record: Written) -> UInt64 {
@@ -24,7 +24,7 @@ extension Judge {
     }
 
     func isRemoved(_ record: Written, _ world: World) -> Bool {
-        record.event.record.offset < world.source[Int(record.event.record.partition)].low
+        record.event.offset < world.source[Int(record.event.partition)].low
     }
 
     /// The records of each identity of a partition, without those that retention removed before anything was done.
@@ -88,6 +88,7 @@ extension Judge {
     }
 
     mutating func close(_ world: World) {
+        closeIntake(world)
         let found = results(world)
         for partition in written.indices where partition < world.ledger.count {
             let high = world.source[partition].high
@@ -111,7 +112,7 @@ extension Judge {
     }
 
     func text(_ record: Written) -> String {
-        "\(name(record.identity)) at \(record.event.record.partition)@\(record.event.record.offset)"
+        "\(name(record.identity)) at \(record.event.partition)@\(record.event.offset)"
     }
 
     /// A record whose identity another one leads: suppressed, or a conflict.

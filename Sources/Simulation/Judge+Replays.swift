@@ -42,7 +42,7 @@ extension Judge {
     }
 
     func isFoundStarted(_ record: Written) -> Bool {
-        written[Int(record.event.record.partition)].contains { other in
+        written[Int(record.event.partition)].contains { other in
             guard other.identity == record.identity, case .started? = other.event.replay?.finding else { return false }
             return true
         }
@@ -112,7 +112,9 @@ extension Judge {
             if case .started? = finding { violation("L9", "\(text) is called although it was found to be started") }
         }
         guard !goesOn(record) else { return }
-        if !answer.isProper && !(hasForgotten && finding != nil) {
+        // With intake, what answers a refused replay of a record without identity comes to another partition.
+        let isElsewhere = setup.isRekeyed && record.event.identity.kind == .position && finding != nil
+        if !answer.isProper && !(hasForgotten && finding != nil) && !isElsewhere {
             violation("L9", "\(text) answers no dead letter and was taken up")
         }
         if answer.needsFinding && finding == nil { violation("L9", "\(text) was taken up without a finding") }
@@ -122,7 +124,7 @@ extension Judge {
     /// this one's own end is forgotten and it is met first.
     private func goesOn(_ record: Written) -> Bool {
         guard setup.retentions > 0 || hasForgotten else { return false }
-        return written[Int(record.event.record.partition)].contains { other in
+        return written[Int(record.event.partition)].contains { other in
             other.identity == record.identity && other.answer?.isProper == true && place(other) != place(record)
                 && (other.answer?.needsFinding == false || other.event.replay?.finding != nil)
                 && other.event.replay?.generation == record.event.replay?.generation

@@ -111,9 +111,17 @@ struct Judge {
                 falseFindings[identity, default: []].insert(replay.generation)
             }
         }
-        written[Int(event.record.partition)].append(
-            Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base))
+        // Moved records become visible when their transaction is decided, not in the order of their places.
+        let partition = Int(event.partition)
+        let index = written[partition].lastIndex { $0.event.offset < event.offset }.map { $0 + 1 } ?? 0
+        written[partition].insert(
+            Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base), at: index)
         names[identity] = event.identity.eventID
+    }
+
+    /// The broker has dropped a record before anybody could see it.
+    mutating func unwritten(_ event: DecodedRecord) {
+        written[Int(event.partition)].removeAll { $0.event.offset == event.offset }
     }
 
     mutating func wrote(_ write: LedgerWrite, transaction: Int, owner: String) {
@@ -199,7 +207,7 @@ struct Judge {
     }
 
     func record(at place: [Int64]) -> Written? {
-        written[Int(place[0])].first { $0.event.record.offset == place[1] }
+        written[Int(place[0])].first { $0.event.offset == place[1] }
     }
 
     mutating func accepted(_ order: CallOrder, instance: String, at now: Int64) {
@@ -226,7 +234,7 @@ struct Judge {
             guard case .result(let result) = item.content, world.isVisible(item, in: world.results),
                 !undone.contains(KeyHash(result.entryKey, key: .fixed).hex)
             else { continue }
-            let place = [Int64(result.event.record.partition), result.event.record.offset]
+            let place = [Int64(result.event.partition), result.event.offset]
             // A record that is read again after the ledger's retention ends again.
             if let first = seen[place], !hasForgotten || item.at < first + setup.retention {
                 violation("P2", "two results of \(place[0])@\(place[1])")
@@ -236,7 +244,7 @@ struct Judge {
     }
 
     func isOversized(_ result: ResultWrite, setup: Setup) -> Bool {
-        let place = result.event.record.offset &* 7919 &+ Int64(result.event.record.partition) &* 104_729
+        let place = result.event.offset &* 7919 &+ Int64(result.event.partition) &* 104_729
         let size = Int(place % 1000)
         return result.shortening == .none ? size < setup.oversized : size < setup.oversized / 2
     }

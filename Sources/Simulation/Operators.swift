@@ -28,11 +28,12 @@ extension World {
         let old = result.event.record
         let isOmitted = result.shortening != .none || old.topic.isEmpty
         var replay = Replay(generation: result.generation + 1, nonce: random.next(), finding: nil)
-        var answer = Judge.Answer(of: [Int64(old.partition), old.offset], isProper: true, isFalse: false)
+        var answer = Judge.Answer(
+            of: [Int64(result.event.partition), result.event.offset], isProper: true, isFalse: false)
         if case .deadLetter(let reason, _, let nonce) = result.outcome {
             replay.nonce = nonce
             count(reason)
-            if judge.hasForgotten && isForgotten(nonce, in: Int(old.partition)) { count(.replayOfForgotten) }
+            if judge.hasForgotten && isForgotten(nonce, in: Int(result.event.partition)) { count(.replayOfForgotten) }
             if !replayed.insert(nonce).inserted { count(.replayedTwice) }
             answer.needsFinding = !reason.isSafeToReplay || isOmitted
             answer.isProper = reason.isReplayable
@@ -113,7 +114,7 @@ extension World {
         case nil: break
         }
         let record = Record(
-            topic: "source", partition: old.partition, offset: source[Int(old.partition)].high, timestamp: now,
+            topic: "source", partition: old.partition, offset: producedEnd(Int(old.partition)), timestamp: now,
             key: old.key, value: isOmitted ? nil : old.value, headers: headers)
         count(.replayed)
         let text = replay.finding.map { "\($0)" } ?? "no finding"

@@ -142,12 +142,14 @@ extension Process {
             }
             var events: [DecodedRecord] = []
             var offset = max(reader.position, log.low)
-            while offset < log.high, events.count < 3 {
-                if case .source(let event) = log[offset].content { events.append(event) }
+            while offset < log.stable, events.count < 3 {
+                if case .source(let event) = log[offset].content, world.isVisible(log[offset], in: log) {
+                    events.append(event)
+                }
                 offset += 1
             }
             sources[partition]?.position = offset
-            let end = offset == log.high ? offset : nil
+            let end = offset == log.stable ? offset : nil
             receive(after: world.between(1, 5)) { self.deliverSource(partition, version, events, end: end) }
         }
     }
@@ -159,7 +161,7 @@ extension Process {
             sources[partition]?.endTold = end
             machine.sourceEnd(partition: partition, offset: end, at: moment)
         }
-        if reader.isPaused || reader.position == world.source[Int(partition)].high {
+        if reader.isPaused || reader.position == world.source[Int(partition)].stable {
             sources[partition]?.isIdle = true
         } else {
             fetchSource(partition, version)

@@ -3,7 +3,24 @@ internal import BridgeCore
 // What a transaction holds, and what its end means.
 
 extension Process {
-    /// Writes that the broker does not take for their size.
+    typealias Transactions = TransactionPlan
+
+    var process: Process { self }
+    var transactionalID: Int { slot }
+
+    func producerReady() { machine.producerReady(at: moment) }
+    func isFenceFirst(_ plan: TransactionPlan) -> Bool { plan.isSettling }
+    func mayStillCommit(_ id: Int) -> Bool { machine.mayStillCommit(id) }
+    func records(of plan: TransactionPlan) -> Int { plan.writes.count }
+
+    func write(_ range: Range<Int>, of plan: TransactionPlan, in transaction: Transaction) {
+        world.write(plan.writes[range], in: transaction, owner: owner)
+    }
+
+    func settle(_ plan: TransactionPlan, in transaction: Transaction) -> Bool {
+        world.settle(plan.settles, in: transaction)
+    }
+
     func culprits(of plan: TransactionPlan) -> [Int] {
         plan.writes.indices.filter { index in
             guard let result = plan.writes[index].result, result.shortening < .withoutHeaders else { return false }

@@ -2,7 +2,7 @@ internal import BridgeCore
 
 /// One replica's process: the real machine, and a driver that brings it the world's answers and carries out what it
 /// decides, as the service's drivers do.
-final class Process: CustomStringConvertible {
+final class Process: GroupListener, TransactionOwner {
     enum State { case running, stopped, dead }
 
     unowned let world: World
@@ -20,7 +20,7 @@ final class Process: CustomStringConvertible {
     private var lastArrival: Int64 = 0
 
     // The group.
-    private(set) lazy var client = GroupClient(of: self)
+    private(set) lazy var client = GroupClient(of: self, in: world.group, for: self)
     var isCut = false
     private var groupBacklog: [() -> Void] = []
     private var lastGroupArrival: Int64 = 0
@@ -39,6 +39,8 @@ final class Process: CustomStringConvertible {
 
     // The producer.
     private(set) lazy var producer = TransactionClient(of: self)
+    /// Moves the source's records to the intake topic; nil: the source is read itself.
+    private(set) var mover: Mover?
     var latesUnderWay = 0
     /// When a transaction was lost last (for coverage of L5), and the attempts whose intents were in it (of L6).
     var lostAt: Int64 = -1
@@ -69,6 +71,7 @@ final class Process: CustomStringConvertible {
         machine = ReplicaMachine(
             settings: world.setup.settings(owner: owner, partitions: world.source.count),
             random: SeededRandom(seed: world.random.next()))
+        if world.setup.isRekeyed { mover = Mover(of: self) }
     }
 
     var description: String { owner }
@@ -78,6 +81,7 @@ final class Process: CustomStringConvertible {
         producer.initialise()
         fetchControl()
         receiveGroup(after: world.latency() + world.between(0, 2000)) { self.client.join() }
+        mover?.start()
         receive(after: 0) {}
     }
 
@@ -132,7 +136,10 @@ final class Process: CustomStringConvertible {
         let waiting = groupBacklog
         groupBacklog = []
         for action in waiting { arrive(action) }
-        receiveGroup(after: world.latency() + world.between(0, 1500)) { self.client.heartbeat() }
+        receiveGroup(after: world.latency() + world.between(0, 1500)) {
+            self.client.heartbeat()
+            self.mover?.client.heartbeat()
+        }
     }
 
     // MARK: - Deciding
@@ -179,7 +186,8 @@ final class Process: CustomStringConvertible {
             readSource(partition)
         }
         for note in machine.takeNotes() { take(note) }
-        if machine.isDrained && latesUnderWay == 0 {
+        mover?.pump()
+        if machine.isDrained && latesUnderWay == 0 && mover?.machine.isQuiet ?? true {
             leave()
             return
         }
@@ -193,7 +201,10 @@ final class Process: CustomStringConvertible {
         receive(after: time - world.now) { self.wakeAt = .max }
     }
 
-    func beginDrain() { machine.beginDrain() }
+    func beginDrain() {
+        machine.beginDrain()
+        mover?.machine.beginDrain()
+    }
 
     /// Everything is written: the process ends by itself.
     private func leave() {
@@ -207,7 +218,8 @@ final class Process: CustomStringConvertible {
             world.after(world.latency()) { world.writeControl(key: key, value: nil) }
         }
         client.leave()
-        world.group.expireSession(of: self, after: Setup.sessionTimeout)
+        mover?.client.leave()
+        world.expireSessions(of: self)
         let world = self.world
         let slot = self.slot
         world.after(world.between(500, 5000)) { world.startProcess(slot) }
@@ -215,7 +227,6 @@ final class Process: CustomStringConvertible {
 
     // MARK: - Its partitions
 
-    /// Nothing of a reading of this partition that was begun before counts any more.
     func stopReading(_ partition: Int32) { sources[partition] = nil }
 
     func assigned(number: Int, partitions: [Int32]) {

@@ -64,6 +64,10 @@ struct Setup {
     var windowRecords: Int
     var apiSkew: Int64
     var holdDeadline: Int64
+    /// Partitions of the source, where its records are moved to the intake topic; 0: they are not.
+    var requestPartitions = 0
+    /// As `markerLosses`, of the intake topic's partitions.
+    var intakeMarkerLosses = 0
     #if DELIBERATE_FAULTS
         var fault: DeliberateFault?
     #endif
@@ -145,6 +149,18 @@ struct Setup {
         (isAccountDead, isLedgerShort, windowRecords) = (false, false, 10_000)
         (readsBack, isExclusive, coolDown) = (false, false, 0)
         (maximumAge, ageMargin, dedupWindow, trouble) = (3_600_000, 3_600_000, 604_800_000, 60_000)
+    }
+
+    var isRekeyed: Bool { requestPartitions > 0 }
+
+    /// Some histories have an intake topic, whose partitions nobody may add to or make anew.
+    mutating func rekey(_ random: inout SeededRandom) {
+        guard Int.random(in: 1...6, using: &random) == 1 else { return }
+        requestPartitions = Int.random(in: 1...3, using: &random)
+        if Int.random(in: 1...3, using: &random) == 1 { intakeMarkerLosses = 150 }
+        (growsAt, remakes, retentions, offsetLosses, isLedgerShort) = (0, 0, 0, 0, false)
+        // The configuration refuses both together.
+        isExclusive = false
     }
 
     static let smallRate = 6

@@ -8,24 +8,28 @@ extension World {
         var id: String
         var campaign: String
         var stream: String
+        var partition: Int
     }
 
     /// Draws all records of the history: events, repeats, conflicts, invalid ones, and markers between them.
     func writeSource() {
         var known: [Int: [Draft]] = [:]
         for number in 0..<setup.records {
-            var partition = Int(between(0, Int64(setup.partitions - 1)))
+            var partition = Int(between(0, Int64((setup.isRekeyed ? requests : source).count - 1)))
             let time = chance(300) ? between(0, 2000) : between(0, setup.trouble * 8 / 10)
             if setup.growsAt > 0 && time > setup.growsAt && chance(400) { partition = setup.partitions }
             let stream = chance(300) ? "st-two" : "st-one"
             let campaign = chance(60) ? "cd-bad" : "cd-\(between(1, 4))"
-            var draft = Draft(id: "e\(number)", campaign: campaign, stream: stream)
+            var draft = Draft(id: "e\(number)", campaign: campaign, stream: stream, partition: partition)
             let dice = between(0, 999)
-            if dice < 250, let earlier = known[partition], !earlier.isEmpty {
+            // Producers without keys repeat themselves on any partition.
+            let place = setup.isRekeyed ? 0 : partition
+            if dice < 250, let earlier = known[place], !earlier.isEmpty {
                 draft = earlier[Int(between(0, Int64(earlier.count - 1)))]
+                if draft.partition != partition { count(.repeatOnAnotherPartition) }
                 if dice < 60 { draft.campaign += "-other" }
             } else {
-                known[partition, default: []].append(draft)
+                known[place, default: []].append(draft)
             }
             let event = draft
             after(time) { self.writeRecord(event, partition, dice) }
@@ -33,7 +37,7 @@ extension World {
             if chance(40) {
                 after(time) {
                     guard self.missing.isEmpty else { return }
-                    self.source[partition].append(.hole, at: self.now)
+                    self.produce(.hole, to: partition)
                     self.writeMarker(partition, count: .sourceAborted)
                 }
             }
@@ -43,9 +47,21 @@ extension World {
     private func writeMarker(_ partition: Int, count kind: Happening) {
         guard missing.isEmpty else { return }
         count(kind)
-        source[partition].append(.marker, at: now)
-        for process in processes { process?.sourceChanged(Int32(partition)) }
+        produce(.marker, to: partition)
     }
+
+    /// Puts something at the end of a partition of the topic that producers write to.
+    private func produce(_ content: LogItem.Content, to partition: Int) {
+        if setup.isRekeyed {
+            requests[partition].append(content, at: now)
+            for process in processes { process?.mover?.requestsChanged(Int32(partition)) }
+        } else {
+            source[partition].append(content, at: now)
+            for process in processes { process?.sourceChanged(Int32(partition)) }
+        }
+    }
+
+    func producedEnd(_ partition: Int) -> Int64 { (setup.isRekeyed ? requests : source)[partition].high }
 
     private func writeRecord(_ draft: Draft, _ partition: Int, _ dice: Int64) {
         guard missing.isEmpty else {
@@ -72,7 +88,7 @@ extension World {
             value = #"{"specversion":"1.0","type":"t","source":"s","id":"\#(draft.id)","data":{\#(data)}}"#
         }
         let record = Record(
-            topic: "source", partition: Int32(partition), offset: source[partition].high, timestamp: timestamp,
+            topic: "source", partition: Int32(partition), offset: producedEnd(partition), timestamp: timestamp,
             key: nil, value: value.map { Array($0.utf8) },
             headers: [Header("content-type", "application/cloudevents+json")])
         let event = RequestDecoder().decode(record)
@@ -83,12 +99,15 @@ extension World {
     /// A record of a producer, or of an operator, with what the world knows of the operator's answer.
     func append(_ event: DecodedRecord, _ answer: Judge.Answer? = nil) {
         let record = event.record
-        judge.written(event, answer)
+        if setup.isRekeyed {
+            answers[[Int64(record.partition), record.offset]] = answer
+        } else {
+            judge.written(event, answer)
+        }
         story(
             "source \(record.partition)@\(record.offset): \(judge.name(event.identity.key))"
                 + " \(record.value.map { String(decoding: $0, as: UTF8.self) } ?? "null")")
-        source[Int(record.partition)].append(.source(event), at: now)
-        for process in processes { process?.sourceChanged(record.partition) }
+        produce(.source(event), to: Int(record.partition))
     }
 
     /// RFC 3339 of a time near the world's beginning, 2027-01-15T08:00:00Z.

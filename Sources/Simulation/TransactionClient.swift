@@ -1,18 +1,52 @@
 internal import BridgeCore
 
+/// What both machines say of a transaction that they want.
+protocol Plan {
+    var id: Int { get }
+    var assignment: Int { get }
+    var offsets: [Int32: Int64] { get }
+    var ledgerEnds: [Int32: Int64] { get }
+    var settles: Int32 { get }
+}
+
+extension TransactionPlan: Plan {}
+
+extension IntakePlan: Plan {
+    var ledgerEnds: [Int32: Int64] { [:] }
+}
+
+/// Whose transactions a producer carries out.
+protocol TransactionOwner: AnyObject, CustomStringConvertible {
+    associatedtype Transactions: Plan
+    var process: Process { get }
+    var transactionalID: Int { get }
+    var client: GroupClient { get }
+    func producerReady()
+    /// Whether the offsets go before the records.
+    func isFenceFirst(_ plan: Transactions) -> Bool
+    func mayStillCommit(_ id: Int) -> Bool
+    /// Records that the broker does not take for their size.
+    func culprits(of plan: Transactions) -> [Int]
+    func records(of plan: Transactions) -> Int
+    func write(_ range: Range<Int>, of plan: Transactions, in transaction: Transaction)
+    /// Writes marks. false: a partition of them is not there.
+    func settle(_ plan: Transactions, in transaction: Transaction) -> Bool
+    func ended(_ plan: Transactions, _ end: TransactionEnd)
+    func describe(_ plan: Transactions) -> String
+}
+
 /// The transactional producer's side: begin, produce, flush, ask whether the assignment still holds, offsets, commit.
-final class TransactionClient {
-    private unowned let process: Process
+final class TransactionClient<Owner: TransactionOwner> {
+    private unowned let owner: Owner
     private unowned let world: World
-    private var group: Group { world.group }
-    /// Of the transactional id.
-    private var id: Int { process.slot }
+    private var process: Process { owner.process }
+    private var id: Int { owner.transactionalID }
     private var epoch: Int?
     private var open: Int?
 
-    init(of process: Process) {
-        self.process = process
-        world = process.world
+    init(of owner: Owner) {
+        self.owner = owner
+        world = owner.process.world
     }
 
     /// A new producer; what the one before had open is ended by it.
@@ -23,19 +57,19 @@ final class TransactionClient {
             world.initialise(id) { epoch in
                 self.process.receive(after: self.world.latency()) {
                     self.epoch = epoch
-                    self.process.machine.producerReady(at: self.process.moment)
+                    self.owner.producerReady()
                 }
             }
         }
     }
 
-    func run(_ plan: TransactionPlan) {
+    func run(_ plan: Owner.Transactions) {
         open = plan.id
-        guard let metadata = process.client.metadata[plan.assignment], let epoch else {
+        guard let metadata = owner.client.metadata[plan.assignment], let epoch else {
             finish(plan, .aborted(culprits: [], groupIsStale: true))
             return
         }
-        let culprits = process.culprits(of: plan)
+        let culprits = owner.culprits(of: plan)
         guard culprits.isEmpty else {
             world.count(.transactionTooLarge)
             finish(plan, .aborted(culprits: culprits, groupIsStale: false))
@@ -44,16 +78,22 @@ final class TransactionClient {
         // A producer that hangs is declared lost: its outcome is not known.
         process.receive(after: Setup.transactionTimeout + 5000) { [self] in
             guard open == plan.id else { return }
-            world.story("\(process)'s transaction hangs: lost")
+            world.story("\(owner)'s transaction hangs: lost")
             lose(plan)
         }
         world.after(world.latency()) { [self] in
-            world.whenFree(id) { self.produce(plan, from: 0, metadata, epoch) }
+            world.whenFree(id) { [self] in
+                if owner.isFenceFirst(plan) {
+                    process.receive(after: 0) { self.fence(plan, metadata, epoch) }
+                } else {
+                    produce(plan, from: 0, metadata, epoch)
+                }
+            }
         }
     }
 
     /// The writes arrive in one or two parts, each acknowledged.
-    private func produce(_ plan: TransactionPlan, from start: Int, _ metadata: GroupMetadata, _ epoch: Int) {
+    private func produce(_ plan: Owner.Transactions, from start: Int, _ metadata: GroupMetadata, _ epoch: Int) {
         if world.trouble(world.setup.brokerFaults) {
             world.count(.produceFailed)
             process.receive(after: world.latency()) { self.abort(plan, epoch, isStale: false) }
@@ -63,35 +103,38 @@ final class TransactionClient {
             process.receive(after: world.latency()) { self.lose(plan) }
             return
         }
-        var end = plan.writes.count
+        let count = owner.records(of: plan)
+        var end = count
         if end - start > 1 && world.chance(200) { end = start + 1 }
         if plan.settles > 0 {
             transaction.isSettling = true
-            let isDone = world.settle(plan.settles, in: transaction)
+            let isDone = owner.settle(plan, in: transaction)
             world.count(isDone ? .settled : .settlingFailed)
             guard isDone else {
                 process.receive(after: world.latency()) { self.abort(plan, epoch, isStale: false) }
                 return
             }
         }
-        world.write(plan.writes[start..<end], in: transaction, owner: process.owner)
-        guard end == plan.writes.count else {
+        owner.write(start..<end, of: plan, in: transaction)
+        guard end == count else {
             world.after(world.latency()) { self.produce(plan, from: end, metadata, epoch) }
             return
         }
-        process.receive(after: world.latency()) { self.flushed(plan, metadata, epoch) }
+        process.receive(after: world.latency()) { [self] in
+            if owner.isFenceFirst(plan) { commit(plan, epoch) } else { fence(plan, metadata, epoch) }
+        }
     }
 
-    private func flushed(_ plan: TransactionPlan, _ taken: GroupMetadata, _ epoch: Int) {
+    private func fence(_ plan: Owner.Transactions, _ taken: GroupMetadata, _ epoch: Int) {
         guard open == plan.id else { return }
         var metadata = taken
         #if DELIBERATE_FAULTS
             // The driver's half of this fault: the metadata of whatever assignment holds now.
-            if world.setup.fault == .assignmentRenewed, let newest = process.client.metadata.values.first {
+            if world.setup.fault == .assignmentRenewed, let newest = owner.client.metadata.values.first {
                 metadata = newest
             }
         #endif
-        guard process.machine.mayStillCommit(plan.id) else {
+        guard owner.mayStillCommit(plan.id) else {
             world.count(.ruleL1Aborted)
             abort(plan, epoch, isStale: false)
             return
@@ -103,7 +146,7 @@ final class TransactionClient {
         send(plan, metadata, epoch)
     }
 
-    private func send(_ plan: TransactionPlan, _ metadata: GroupMetadata, _ epoch: Int) {
+    private func send(_ plan: Owner.Transactions, _ metadata: GroupMetadata, _ epoch: Int) {
         world.after(world.latency()) { [self] in
             guard let transaction = world.openTransaction(id, epoch: epoch) else {
                 process.receive(after: world.latency()) { self.lose(plan) }
@@ -116,20 +159,26 @@ final class TransactionClient {
                     return
                 }
                 world.count(.offsetsFailed)
-                if world.chance(500) { _ = group.send(plan, in: transaction, metadata) }
+                if world.chance(500) { _ = owner.client.group.send(plan, in: transaction, metadata) }
                 process.receive(after: world.latency()) { self.abort(plan, epoch, isStale: false) }
                 return
             }
-            if group.send(plan, in: transaction, metadata) {
-                process.receive(after: world.latency()) { self.commit(plan, epoch) }
+            if owner.client.group.send(plan, in: transaction, metadata) {
+                process.receive(after: world.latency()) { [self] in
+                    guard owner.isFenceFirst(plan) else {
+                        commit(plan, epoch)
+                        return
+                    }
+                    world.after(world.latency()) { self.produce(plan, from: 0, metadata, epoch) }
+                }
             } else {
-                world.story("the offsets of \(process) are refused")
+                world.story("the offsets of \(owner) are refused")
                 process.receive(after: world.latency()) { self.abort(plan, epoch, isStale: true) }
             }
         }
     }
 
-    private func commit(_ plan: TransactionPlan, _ epoch: Int) {
+    private func commit(_ plan: Owner.Transactions, _ epoch: Int) {
         guard open == plan.id else { return }
         let isAnswerLost = world.trouble(world.setup.brokerFaults)
         let isDone = !isAnswerLost || world.chance(500)
@@ -143,7 +192,7 @@ final class TransactionClient {
                 return
             }
             world.decide(transaction, commit: true)
-            world.story("transaction \(transaction.id) of \(process) is committed: \(process.describe(plan))")
+            world.story("transaction \(transaction.id) of \(owner) is committed: \(owner.describe(plan))")
             if isAnswerLost {
                 world.count(.commitAnswerLostDone)
                 if world.chance(500) { process.receive(after: world.latency() + 50) { self.lose(plan) } }
@@ -153,7 +202,7 @@ final class TransactionClient {
         }
     }
 
-    private func abort(_ plan: TransactionPlan, _ epoch: Int, isStale: Bool) {
+    private func abort(_ plan: Owner.Transactions, _ epoch: Int, isStale: Bool) {
         guard open == plan.id else { return }
         world.after(world.latency()) { [self] in
             guard world.producers[id].epoch == epoch else {
@@ -169,16 +218,16 @@ final class TransactionClient {
         }
     }
 
-    private func finish(_ plan: TransactionPlan, _ end: TransactionEnd) {
+    private func finish(_ plan: Owner.Transactions, _ end: TransactionEnd) {
         guard open == plan.id else { return }
         open = nil
-        process.ended(plan, end)
+        owner.ended(plan, end)
     }
 
-    private func lose(_ plan: TransactionPlan) {
+    private func lose(_ plan: Owner.Transactions) {
         guard open == plan.id else { return }
         world.count(.ruleL5TakenOverAnew)
-        world.story("\(process) does not know what became of its transaction: \(process.describe(plan))")
+        world.story("\(owner) does not know what became of its transaction: \(owner.describe(plan))")
         finish(plan, .lost)
         initialise()
     }

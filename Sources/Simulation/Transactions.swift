@@ -3,10 +3,10 @@ internal import BridgeCore
 /// One transaction of the broker.
 final class Transaction {
     enum State { case open, committing, aborting, committed, aborted }
-    enum Place: Hashable { case ledger(Int), results, offsets }
+    enum Place: Hashable { case ledger(Int), results, offsets, intake(Int) }
 
     let id: Int
-    /// The transactional id.
+    /// The transactional id: the replica's number, and for movers beyond those.
     let producer: Int
     let epoch: Int
     var state = State.open
@@ -137,13 +137,16 @@ extension World {
     func decide(_ transaction: Transaction, commit: Bool) {
         transaction.state = commit ? .committing : .aborting
         count(commit ? .transactionCommitted : .transactionAborted)
-        if commit { judge.committed(transaction, self) }
+        if commit {
+            judge.committed(transaction, self)
+            moved(by: transaction)
+        }
         guard !transaction.places.isEmpty else {
             finish(transaction)
             return
         }
         for place in transaction.places {
-            if commit, place != .results, !transaction.isSettling, trouble(setup.markerLosses) {
+            if commit, !transaction.isSettling, trouble(losses(at: place)) {
                 // KAFKA-20734: the coordinator takes the transaction for ended, the partition never hears of it.
                 count(.markersLost)
                 story("transaction \(transaction.id) is committed, and its marker for \(place) is lost")
@@ -157,22 +160,40 @@ extension World {
         }
     }
 
+    private func losses(at place: Transaction.Place) -> Int {
+        switch place {
+        case .results: 0
+        case .ledger, .offsets: setup.markerLosses
+        case .intake: setup.intakeMarkerLosses
+        }
+    }
+
     private func mark(_ place: Transaction.Place, _ transaction: Transaction) {
         switch place {
         case .ledger(let partition):
-            for hung in ledger[partition].open.keys.sorted() where isHung(hung, endedBy: transaction) {
-                count(transaction.isToCommit ? .hungCommitted : .hungUndone)
-                story("transaction \(hung) ends in ledger \(partition) with transaction \(transaction.id)")
-                ledger[partition].end(hung, isUndone: !transaction.isToCommit)
-                if !transaction.isToCommit { judge.undone(ledger[partition], hung) }
-            }
-            ledger[partition].marker(transaction.id, at: now)
+            let undone = mark(&ledger[partition], transaction)
+            for hung in undone { judge.undone(ledger[partition], hung) }
             ledgerChanged(partition)
         case .results:
             results.marker(transaction.id, at: now)
             operatorsLook()
-        case .offsets: group.mark(transaction)
+        case .offsets: (isMovers(transaction) ? intakeGroup : group).mark(transaction)
+        case .intake(let partition):
+            for hung in mark(&source[partition], transaction) { dropped(hung, partition, by: transaction) }
+            for process in processes { process?.sourceChanged(Int32(partition)) }
         }
+    }
+
+    /// - Returns: transactions that were committed, and whose records the broker drops now.
+    private func mark(_ log: inout Log, _ transaction: Transaction) -> [Int] {
+        let ended = log.open.keys.sorted().filter { isHung($0, endedBy: transaction) }
+        for hung in ended {
+            count(transaction.isToCommit ? .hungCommitted : .hungUndone)
+            story("transaction \(hung) ends in a partition with transaction \(transaction.id)")
+            log.end(hung, isUndone: !transaction.isToCommit)
+        }
+        log.marker(transaction.id, at: now)
+        return transaction.isToCommit ? [] : ended
     }
 
     /// A marker ends whatever its producer has open in a partition.

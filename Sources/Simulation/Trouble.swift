@@ -14,7 +14,10 @@ extension World {
         times(setup.stops) { self.stop(self.processes[self.anySlot()]) }
         times(setup.cuts) { self.cut(self.anySlot()) }
         times(setup.terminations) { self.terminate(self.anySlot()) }
-        times(setup.rebalances) { self.group.divide("a change of metadata") }
+        times(setup.rebalances) {
+            let group = self.setup.isRekeyed && self.chance(500) ? self.intakeGroup : self.group
+            group.divide("a change of metadata")
+        }
         times(setup.outages) { self.beginAPITrouble() }
         times(setup.compactions) { self.compact() }
         times(setup.readerStalls) { self.stallReader(self.anySlot()) }
@@ -57,8 +60,13 @@ extension World {
         judge.ambiguous(owner: process.owner)
         process.state = .dead
         processes[process.slot] = nil
-        group.expireSession(of: process, after: Setup.sessionTimeout)
+        expireSessions(of: process)
         after(isCalm ? 500 : between(100, chance(300) ? 40_000 : 4000)) { self.startProcess(process.slot) }
+    }
+
+    func expireSessions(of process: Process) {
+        group.expireSession(of: process, after: Setup.sessionTimeout)
+        if setup.isRekeyed { intakeGroup.expireSession(of: process, after: Setup.sessionTimeout) }
     }
 
     /// A process that stands still for a while and then goes on: the zombie.
@@ -69,7 +77,7 @@ extension World {
         story("replica \(process) stands still for \(time) ms")
         judge.ambiguous(owner: process.owner)
         process.state = .stopped
-        group.expireSession(of: process, after: Setup.sessionTimeout)
+        expireSessions(of: process)
         after(time) { self.resume(process) }
     }
 
@@ -88,7 +96,7 @@ extension World {
         story("replica \(process) is cut from the group for \(time) ms")
         judge.ambiguous(owner: process.owner)
         process.isCut = true
-        group.expireSession(of: process, after: Setup.sessionTimeout)
+        expireSessions(of: process)
         after(time) { self.heal(process) }
     }
 

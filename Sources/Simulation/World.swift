@@ -17,6 +17,8 @@ final class World {
     var judge: Judge
 
     // The broker.
+    /// What producers write to, where records are moved to the intake topic; `source` is that topic then.
+    var requests: [Log]
     var source: [Log]
     var ledger: [Log]
     var control: [Record] = []
@@ -25,7 +27,12 @@ final class World {
     var results = Log()
     var transactions: [Transaction] = []
     var producers: [ProducerState]
-    private(set) lazy var group = Group(self)
+    private(set) lazy var group = Group(self, reading: \.source)
+    private(set) lazy var intakeGroup = Group(self, reading: \.requests)
+    /// What the world knows of replays that are not moved yet, by their places.
+    var answers: [[Int64]: Judge.Answer] = [:]
+    /// Records that were moved and then dropped by the broker, by their places.
+    var droppedMoves: Set<[Int64]> = []
     // The API.
     var apiTrouble: APITrouble?
     var requestsUnderWay = 0
@@ -56,12 +63,16 @@ final class World {
         #if DELIBERATE_FAULTS
             setup.fault = fault.flatMap(DeliberateFault.init)
         #endif
+        // Of a chance of its own, so that what is not rekeyed is as it was without.
+        var chance = SeededRandom(seed: ~seed)
+        setup.rekey(&chance)
         self.setup = setup
         judge = Judge(setup: setup)
         replaysLeft = setup.replays == 0 ? 0 : 8
+        requests = Array(repeating: Log(), count: setup.requestPartitions)
         source = Array(repeating: Log(), count: setup.partitions)
         ledger = Array(repeating: Log(), count: max(1, setup.partitions - (setup.isLedgerShort ? 1 : 0)))
-        producers = Array(repeating: ProducerState(), count: setup.replicas)
+        producers = Array(repeating: ProducerState(), count: setup.replicas * 2)
         processes = Array(repeating: nil, count: setup.replicas)
         began = now
     }
@@ -138,6 +149,6 @@ final class World {
         for partition in source.indices where partition < ledger.count {
             guard group.committed(partition) == source[partition].high else { return false }
         }
-        return judge.hasAllOutcomes(self)
+        return isAllMoved && judge.hasAllOutcomes(self)
     }
 }

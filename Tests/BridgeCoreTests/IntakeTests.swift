@@ -29,7 +29,7 @@ final class TestMover {
                     machine.committedOffsets(partition: number, epoch: epoch, own: own, direct: direct)
                 case .ends(let number, let epoch):
                     machine.ends(partition: number, epoch: epoch, low: 0, high: high, at: Self.now)
-                case .start: break
+                case .start, .sight: break
                 }
             }
         }
@@ -86,6 +86,48 @@ struct IntakeTests {
         // A take-over that gets no offsets may wait for what is left open.
         mover.machine.assigned(number: 2, partitions: [0])
         #expect(mover.next(at: 50_000)?.settles == 3)
+    }
+
+    @Test("What a broker may have left open is settled where readers are held up, and after partitions were given up")
+    func settlesLater() throws {
+        let mover = TestMover.owning()
+        mover.machine.producerReady(settling: 2)
+        let first = try #require(mover.next())
+        mover.end(first, .committed)
+        #expect(mover.next() == nil)
+        mover.machine.readersAreHeldUp()
+        let second = try #require(mover.next())
+        #expect(second.settles == 2)
+        mover.end(second, .committed)
+        #expect(mover.next() == nil)
+        mover.machine.revoked(number: 2, partitions: [0], isLost: false, deadline: 1000)
+        #expect(mover.finishedRevokes() == [2])
+        #expect(mover.next()?.settles == 2)
+    }
+
+    @Test("L5: records wait until readers have seen the end of what was committed, or it is settled")
+    func sight() throws {
+        let mover = TestMover.owning()
+        mover.machine.producerReady(settling: 2)
+        mover.end(try #require(mover.next()), .committed)
+        mover.machine.admit(TestMover.records(0, 0..<1), partition: 0)
+        let first = try #require(mover.next())
+        mover.end(first, .committed)
+        let partitions = first.records.compactMap(\.outgoing.partition)
+        #expect(mover.steps() == [.sight(transaction: first.id, partitions: partitions)])
+        mover.machine.admit(TestMover.records(0, 1..<2), partition: 0)
+        mover.machine.sighted(transaction: first.id + 1)
+        #expect(mover.next() == nil)
+        mover.machine.sighted(transaction: first.id)
+        let second = try #require(mover.next())
+        #expect(second.records.count == 1)
+        mover.end(second, .committed)
+        mover.machine.admit(TestMover.records(0, 2..<3), partition: 0)
+        #expect(mover.next(at: 4999) == nil)
+        let settling = try #require(mover.next(at: 5000))
+        #expect(settling.settles == 2)
+        mover.end(settling, .committed)
+        #expect(mover.next(at: 5000)?.records.count == 1)
     }
 
     @Test("L2: a transaction has the offset behind its records, of each partition")

@@ -69,14 +69,17 @@ extension IntakeMachine {
     /// While a transaction with the partition is open, its committed offset says nothing: the transaction could still
     /// move it, and records that were moved would be moved again.
     mutating func askForOffsets(_ number: Int32) {
-        guard isProducerReady, open?.epochs[number] == nil, let partition = partitions[number],
+        guard isProducerReady, open?.epochs[number] == nil || isBroken(.moverAsksTooEarly),
+            let partition = partitions[number],
             partition.stage == .committedOffsets
         else { return }
         steps.append(.committedOffsets(partition: number, epoch: partition.epoch))
     }
 
     private mutating func giveUp(_ number: Int32) {
-        guard partitions[number] != nil else { return }
+        guard let partition = partitions[number] else { return }
+        // Who takes it over waits for its offsets, and only this producer can settle them.
+        if partition.isOwned || partition.stage == .draining { settle() }
         forgetWaiting(number)
         partitions[number] = nil
         notes.append(.lost(partition: number))

@@ -13,6 +13,11 @@ package struct IntakeMachine: ~Copyable {
         package var windowBytes = 16 << 20
         /// How long an offset that moved without a record may wait, milliseconds.
         package var offsetInterval: Int64 = 1000
+        /// After so long without a sight of what was committed, it is settled, milliseconds.
+        package var sightTimeout: Int64 = 5000
+        #if DELIBERATE_FAULTS
+            package var deliberateFault: DeliberateFault?
+        #endif
 
         package init() {}
     }
@@ -31,6 +36,8 @@ package struct IntakeMachine: ~Copyable {
     var settlesSince: Int64 = 0
     private var isDraining = false
     var open: (plan: IntakePlan, epochs: [Int32: Int])?
+    /// The last transaction with records that was committed, while readers may not have seen its end.
+    private var unsighted: (transaction: Int, since: Int64)?
     var transactions = 0
     var epochs = 0
     var revokes: [(number: Int, partitions: [Int32], deadline: Int64)] = []
@@ -115,6 +122,7 @@ package struct IntakeMachine: ~Copyable {
         guard open == nil, isProducerReady, !groupIsStale, !isDraining, let assignment else { return nil }
         settleAgain(at: now)
         if settleAttempts.left > 0 { return settling(assignment) }
+        guard unsighted == nil || isBroken(.moverTrustsCommits) else { return nil }
         var plan = IntakePlan(id: transactions + 1, assignment: assignment, records: [], sources: [], offsets: [:])
         var bytes = 0
         // One of each partition in turn, so that a long one does not hold the others back.
@@ -137,7 +145,8 @@ package struct IntakeMachine: ~Copyable {
             let hasRecord = sources.contains(number)
             let isDue = partition.movedAt.map { now.monotonic - $0 >= settings.offsetInterval } ?? false
             guard hasRecord || isDue else { continue }
-            if hasRecord || partition.watermark > partition.committed { plan.offsets[number] = partition.watermark }
+            let watermark = isBroken(.moverWatermarkTooEarly) ? partition.position : partition.watermark
+            if hasRecord || watermark > partition.committed { plan.offsets[number] = watermark }
             partitions[number]?.movedAt = nil
         }
         guard !plan.offsets.isEmpty else { return nil }
@@ -160,13 +169,34 @@ package struct IntakeMachine: ~Copyable {
         return plan
     }
 
+    /// L5: what is told as committed is not seen yet. A broker may have lost the marker, and would drop the records if the
+    /// next transaction into their partition were aborted: so none begins before, but after a while one that settles.
+    private mutating func settleUnsighted(at now: Moment) {
+        guard let since = unsighted?.since, now.monotonic - since >= settings.sightTimeout else { return }
+        unsighted?.since = now.monotonic
+        settle()
+    }
+
+    /// Readers have seen the end of that transaction.
+    package mutating func sighted(transaction: Int) {
+        if unsighted?.transaction == transaction { unsighted = nil }
+    }
+
     /// A take-over may wait for a transaction that a broker left open.
     private mutating func settleAgain(at now: Moment) {
+        settleUnsighted(at: now)
         guard settledPartitions > 0, settleAttempts.left == 0,
             now.monotonic - settlesSince >= SettleAttempts.patience
         else { return }
         settlesSince = now.monotonic
-        if partitions.values.contains(where: { $0.stage == .committedOffsets }) { settleAttempts.begin() }
+        if partitions.values.contains(where: { $0.stage == .committedOffsets }) { settle() }
+    }
+
+    /// A transaction has stood open in the intake topic for longer than any may last.
+    package mutating func readersAreHeldUp() { settle() }
+
+    mutating func settle() {
+        if isProducerReady, settledPartitions > 0 { settleAttempts.begin() }
     }
 
     private mutating func pop(_ number: Int32) -> MovedRecord? {
@@ -191,19 +221,33 @@ package struct IntakeMachine: ~Copyable {
         }
         switch end {
         case .committed:
+            sight(ended.plan, at: now)
             for (number, offset) in ended.plan.offsets where partitions[number]?.epoch == ended.epochs[number] {
                 partitions[number]?.committed = offset
             }
         case .aborted(let culprits, let isStale):
             // A refusal that comes after the news is about the assignment before.
             if isStale && ended.plan.assignment == assignment { groupIsStale = true }
+            if isBroken(.moverForgetsAborted) { break }
             putBack(ended.plan, ended.epochs, culprits: Set(culprits), at: now)
+        case .lost where isBroken(.moverUnknownCommitIsAborted):
+            isProducerReady = false
+            putBack(ended.plan, ended.epochs, culprits: [], at: now)
         case .lost: restart()
         }
         // Those that began anew meanwhile have waited for this.
         for number in ended.plan.offsets.keys.sorted() where partitions[number]?.epoch != ended.epochs[number] {
             askForOffsets(number)
         }
+    }
+
+    private mutating func sight(_ plan: IntakePlan, at now: Moment) {
+        let written = Set(plan.records.compactMap(\.outgoing.partition))
+        // What settles ends whatever this producer had open; others' may go on holding up readers.
+        if plan.settles > 0 { unsighted = nil }
+        guard !written.isEmpty, settledPartitions > 0 else { return }
+        unsighted = (plan.id, now.monotonic)
+        steps.append(.sight(transaction: plan.id, partitions: written.sorted()))
     }
 
     private mutating func putBack(_ plan: IntakePlan, _ epochs: [Int32: Int], culprits: Set<Int>, at now: Moment) {

@@ -10,6 +10,9 @@ package struct IntakeMover: Sendable {
     /// another partition than the one it was written in.
     package let partitions: Int
     private let decoder: RequestDecoder
+    #if DELIBERATE_FAULTS
+        package var deliberateFault: DeliberateFault?
+    #endif
 
     /// - Parameter decoder: as the source's records are decoded.
     package init(topic: String, partitions: Int, decoder: RequestDecoder) {
@@ -38,7 +41,10 @@ package struct IntakeMover: Sendable {
     }
 
     func partition(of record: Record) -> Int32 {
-        MovedRecord.partition(of: identity(of: record), among: partitions)
+        #if DELIBERATE_FAULTS
+            if deliberateFault == .movedByPlace { return record.partition % Int32(partitions) }
+        #endif
+        return MovedRecord.partition(of: identity(of: record), among: partitions)
     }
 
     /// The identity by which the record's entry found its partition, or will. A replay has it again, but for a record

@@ -34,13 +34,16 @@ struct IntakePartition {
     var watermark: Int64 { waiting.first?.origin.offset ?? position }
 }
 
-/// What the driver must do for a source partition. The first two are answered with the input of the same name.
+/// What the driver must do. The first two are answered with the input of the same name.
 package enum IntakeStep: Sendable, Hashable {
     /// The committed offsets of the mover's group, and of the group that reads the source where records are not moved.
     case committedOffsets(partition: Int32, epoch: Int)
     case ends(partition: Int32, epoch: Int)
     /// Deliver the source partition's records from this offset on.
     case start(partition: Int32, offset: Int64)
+    /// Look until readers of committed records could pass everything that stands in these partitions of the intake topic
+    /// now; answered with `sighted`.
+    case sight(transaction: Int, partitions: [Int32])
 }
 
 /// The next transaction of moved records: all of it, or nothing.
