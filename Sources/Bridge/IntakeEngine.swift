@@ -58,6 +58,8 @@ actor IntakeEngine {
         pump()
     }
 
+    func awaitsSight(of transaction: Int) -> Bool { machine.awaitsSight(of: transaction) }
+
     func sighted(transaction: Int) {
         machine.sighted(transaction: transaction)
         pump()

@@ -81,7 +81,7 @@ extension IntakeService {
             try await self.admin.ends(places)
         }
         var wait: Duration = .milliseconds(2)
-        while let last, !Task.isCancelled {
+        while let last, !Task.isCancelled, await engine.awaitsSight(of: transaction) {
             let stable = await patience.persistently("kafka-intake-sight", partitions[0]) {
                 () async throws(KafkaError) in
                 try await self.ends.stableEnds(places)

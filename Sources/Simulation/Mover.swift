@@ -150,7 +150,7 @@ final class Mover: GroupListener, TransactionOwner {
     }
 
     private func sight(_ transaction: Int, _ ends: [(partition: Int, high: Int64)]) {
-        guard process.state != .dead else { return }
+        guard process.state != .dead, machine.awaitsSight(of: transaction) else { return }
         guard ends.allSatisfy({ world.source[$0.partition].stable >= $0.high }) else {
             world.after(200) { self.sight(transaction, ends) }
             return

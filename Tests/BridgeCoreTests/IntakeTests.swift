@@ -47,6 +47,7 @@ final class TestMover {
     }
     func end(_ plan: IntakePlan, _ end: TransactionEnd) { machine.transactionEnded(plan.id, end, at: Self.now) }
     func mayCommit(_ plan: IntakePlan) -> Bool { machine.mayStillCommit(plan.id) }
+    func awaitsSight(of plan: IntakePlan) -> Bool { machine.awaitsSight(of: plan.id) }
     func finishedRevokes() -> [Int] { machine.finishedRevokes(at: Self.now) }
     func flow() -> FlowChange { machine.flow() }
     var blocked: [Int32] { machine.blocked }
@@ -117,8 +118,9 @@ struct IntakeTests {
         #expect(mover.steps() == [.sight(transaction: first.id, partitions: partitions)])
         mover.machine.admit(TestMover.records(0, 1..<2), partition: 0)
         mover.machine.sighted(transaction: first.id + 1)
-        #expect(mover.next() == nil)
+        #expect(mover.next() == nil && mover.awaitsSight(of: first))
         mover.machine.sighted(transaction: first.id)
+        #expect(!mover.awaitsSight(of: first))
         let second = try #require(mover.next())
         #expect(second.records.count == 1)
         mover.end(second, .committed)

@@ -177,9 +177,12 @@ package struct IntakeMachine: ~Copyable {
         settle()
     }
 
+    /// Whether it still matters that readers see the end of that transaction.
+    package func awaitsSight(of transaction: Int) -> Bool { unsighted?.transaction == transaction }
+
     /// Readers have seen the end of that transaction.
     package mutating func sighted(transaction: Int) {
-        if unsighted?.transaction == transaction { unsighted = nil }
+        if awaitsSight(of: transaction) { unsighted = nil }
     }
 
     /// A take-over may wait for a transaction that a broker left open.
