@@ -115,9 +115,12 @@ final class IntakeService: Sendable {
                 outages.recovered("intake-topics")
                 return counts[0]
             }
+            let advice =
+                counts.contains(0)
+                ? "run campaign-bridge topics --create" : "docs/intake.md says what to do, \"Topics and rights\""
             let text =
                 "topic \(intake) has \(counts[0]) partitions and \(ledger) \(counts[1]): both must exist with the same"
-                + " number; run campaign-bridge topics --create"
+                + " number; \(advice)"
             waitsFor.withLock { $0 = text }
             outages.failed("intake-topics", [.detail: .string(text)])
             await patience.pause(.seconds(1))

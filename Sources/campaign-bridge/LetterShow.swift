@@ -62,7 +62,8 @@ struct LetterShow: Sendable {
         }
         if own.isEmpty { text += "  none\n" }
         if command.flag("value"), let value = record.value { text += "\nvalue:\n\(VisibleText.of(value))\n" }
-        return text + "\n" + advice + "\n"
+        let since = "Whether it was replayed since: `campaign-bridge inspect \(VisibleText.of(letter.eventID))`."
+        return text + "\n" + advice + "\n" + since + "\n"
     }
 
     private func json(_ letter: DeadLetter, _ record: Record, _ advice: String) -> [UInt8] {
