@@ -35,6 +35,9 @@ kafka_home() {
     fi
 }
 
+# Kafka runs on it.
+have_java() { have java || [ -x "${JAVA_HOME:-}/bin/java" ]; }
+
 # A tool of the folder beside the repository, else the one on PATH. Empty if there is none.
 shared_tool() {
     if [ -x "$root/../shared/bin/$1" ]; then
