@@ -33,7 +33,7 @@ extension Judge {
         var order: [String] = []
         var groups: [String: [Written]] = [:]
         var gone: [String: Set<UInt64>] = [:]
-        for record in written[partition] where record.event.replay == nil {
+        for record in written[partition] where record.event.replay == nil && !record.isCopy {
             if isRemoved(record, world) && entered[place(record)] == nil {
                 gone[record.identity, default: []].insert(scope(record))
                 continue
@@ -105,7 +105,7 @@ extension Judge {
                     closeLater(record, first, found[place(record)], world)
                 }
             }
-            for record in written[partition] where record.event.replay != nil {
+            for record in written[partition] where record.event.replay != nil && !record.isCopy {
                 closeReplay(record, found, world)
             }
         }

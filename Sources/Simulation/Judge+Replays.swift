@@ -78,7 +78,7 @@ extension Judge {
     }
 
     func hasOutcome(_ record: Written, _ found: [Place: ResultWrite], _ world: World) -> Bool {
-        guard record.event.replay != nil else { return true }
+        guard record.event.replay != nil, !record.isCopy else { return true }
         let place = place(record)
         return found[place] != nil || isDone(record, without: place, found) || isRemoved(record, world)
             || undone.contains(record.identity)

@@ -17,6 +17,8 @@ struct Judge {
         var answer: Answer?
         /// The time of the event that it is, or that it replays.
         var base: Int64
+        /// Moved once more, since the broker has dropped the offsets: nothing is asked of it.
+        var isCopy: Bool
 
         var isForLaterThanItsExpiry: Bool {
             guard case .success(let request) = event.content, let notBefore = request.notBefore else { return false }
@@ -114,8 +116,15 @@ struct Judge {
         // Moved records become visible when their transaction is decided, not in the order of their places.
         let partition = Int(event.partition)
         let index = written[partition].lastIndex { $0.event.offset < event.offset }.map { $0 + 1 } ?? 0
+        let origin = event.record
+        let isCopy =
+            setup.isRekeyed
+            && written[partition].contains {
+                $0.event.record.partition == origin.partition && $0.event.record.offset == origin.offset
+            }
         written[partition].insert(
-            Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base), at: index)
+            Written(event: event, identity: identity, expiry: expiry, answer: answer, base: base, isCopy: isCopy),
+            at: index)
         names[identity] = event.identity.eventID
     }
 
