@@ -1,7 +1,7 @@
 internal import BridgeCore
 
 /// Who reads the partitions that a member owns.
-protocol GroupListener: AnyObject {
+protocol GroupListener: AnyObject, CustomStringConvertible {
     /// Nothing of a reading of this partition that was begun before counts any more.
     func stopReading(_ partition: Int32)
     func assigned(number: Int, partitions: [Int32])
@@ -151,7 +151,7 @@ final class GroupClient {
         let new = named + takenBack.filter { owned.contains($0) && !named.contains($0) }
         takenBack = []
         metadata = [rebalances: GroupMetadata(member: member, generation: generation)]
-        world.story("\(process) is assigned \(new), generation \(generation)")
+        world.story("\(listener) is assigned \(new), generation \(generation)")
         for partition in new { listener.stopReading(partition) }
         listener.assigned(number: rebalances, partitions: new)
     }
@@ -164,7 +164,7 @@ final class GroupClient {
         takenBack.removeAll { partitions.contains($0) }
         rebalances += 1
         world.count(.revokeHeld)
-        world.story("\(process) is to give up \(partitions)")
+        world.story("\(listener) is to give up \(partitions)")
         let deadline = process.moment.monotonic + world.setup.holdDeadline
         held = HeldRevoke(
             number: rebalances, partitions: partitions, added: added, generation: generation, deadline: deadline)
@@ -178,7 +178,7 @@ final class GroupClient {
         held = nil
         if process.moment.monotonic >= revoke.deadline { world.count(.revokeTimedOut) }
         owned.removeAll { revoke.partitions.contains($0) }
-        world.story("\(process) gives up \(revoke.partitions)")
+        world.story("\(listener) gives up \(revoke.partitions)")
         if !revoke.added.isEmpty, let member {
             owned = (owned + revoke.added).sorted()
             begin(revoke.added, generation: revoke.generation, member: member)
@@ -192,7 +192,7 @@ final class GroupClient {
     func membershipLost(_ id: Int) {
         guard member == id else { return }
         world.count(.assignmentLost)
-        world.story("\(process) has lost its membership, and with it \(owned)")
+        world.story("\(listener) has lost its membership, and with it \(owned)")
         member = nil
         lostMember = id
         takenBack = []

@@ -158,9 +158,8 @@ final class Mover: GroupListener, TransactionOwner {
         process.receive(after: world.latency()) { self.machine.sighted(transaction: transaction) }
     }
 
-    func requestsChanged(_ partition: Int32) { read(partition) }
-
-    private func read(_ partition: Int32) {
+    /// Reads on where it has read to the end of the partition.
+    func read(_ partition: Int32) {
         guard let reader = readers[partition], reader.isIdle, !reader.isPaused else { return }
         readers[partition]?.isIdle = false
         fetch(partition, reader.version)

@@ -54,7 +54,7 @@ extension World {
     private func produce(_ content: LogItem.Content, to partition: Int) {
         if setup.isRekeyed {
             requests[partition].append(content, at: now)
-            for process in processes { process?.mover?.requestsChanged(Int32(partition)) }
+            for process in processes { process?.mover?.read(Int32(partition)) }
         } else {
             source[partition].append(content, at: now)
             for process in processes { process?.sourceChanged(Int32(partition)) }

@@ -120,6 +120,7 @@ package struct IntakeMachine: ~Copyable {
     /// The next transaction, or nil while one is open, the producer is not ready or nothing is due.
     package mutating func nextTransaction(at now: Moment) -> IntakePlan? {
         guard open == nil, isProducerReady, !groupIsStale, !isDraining, let assignment else { return nil }
+        settleUnsighted(at: now)
         settleAgain(at: now)
         if settleAttempts.left > 0 { return settling(assignment) }
         guard unsighted == nil || isBroken(.moverTrustsCommits) else { return nil }
@@ -187,7 +188,6 @@ package struct IntakeMachine: ~Copyable {
 
     /// A take-over may wait for a transaction that a broker left open.
     private mutating func settleAgain(at now: Moment) {
-        settleUnsighted(at: now)
         guard settledPartitions > 0, settleAttempts.left == 0,
             now.monotonic - settlesSince >= SettleAttempts.patience
         else { return }
