@@ -180,11 +180,13 @@ extension ReplicaMachine {
         deadLetter(ref, reason, message)
     }
 
-    /// Whether the record has its dead letter under its own place. A replay of that one may be under way there.
+    /// Whether the record has its dead letter under its own place. A replay of that one may be under way there, with its
+    /// intent in the ledger or before it.
     func isDoneUnderOwnPlace(_ request: Request) -> Bool {
-        let place = EventIdentity.position(of: request.event.record)
-        let entry = partitions[request.event.partition]?.index[hash(of: place.key, in: request.event.partition)]
-        return entry.map { $0.isTerminal || $0.generation > 0 } ?? false
+        let number = request.event.partition
+        let hash = hash(of: EventIdentity.position(of: request.event.record).key, in: number)
+        if partitions[number]?.leaders[hash] != nil { return true }
+        return partitions[number]?.index[hash].map { $0.isTerminal || $0.generation > 0 } ?? false
     }
 
     mutating func insert(_ request: Request, _ ref: RequestRef, leads: Bool = false) {

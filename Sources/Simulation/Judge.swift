@@ -135,6 +135,9 @@ struct Judge {
 
     mutating func wrote(_ write: LedgerWrite, transaction: Int, owner: String) {
         let identity = KeyHash(write.key, key: .fixed).hex
+        if entries[transaction]?.contains(where: { $0.identity == identity }) == true {
+            violation("L4", "one transaction has two entries of \(name(identity)): compaction leaves the later one")
+        }
         entries[transaction, default: []].append(
             (identity, [Int64(write.partition), write.entry.sourceOffset], write.entry.state))
         if !hasForgotten, !undone.contains(identity), case .deadLettered(.outcomeUnknown, _) = write.entry.state,

@@ -103,6 +103,21 @@ struct ReplayPlaceTests {
         #expect(harness.groupOffsets[0] == 4)
     }
 
+    @Test("A refused replay that is read again while its own replay ends gets no second dead letter")
+    func refusedUnderReplay() {
+        let invalid = RequestDecoder().decode(record("{", offset: 3))
+        let refused = withHeaders(event("e", offset: 4).record, invalid.identity, finding: nil)
+        let place = EventIdentity.position(of: refused.record)
+        let harness = Harness.owning()
+        // The ledger has forgotten both dead letters. The first replay waits behind its event, the second does not.
+        harness.admit(invalid, refused, withHeaders(event("e", offset: 5).record, place, finding: "started"))
+        harness.commitAll()
+        harness.wait(1000)
+        harness.commitAll()
+        #expect(harness.results.map(\.summary) == ["dead invalid-json", "started - operator"])
+        #expect(harness.groupOffsets[0] == 6)
+    }
+
     @Test("A replay of an invalid record waits for that record's own dead letter")
     func replayBehindInvalid() {
         let harness = Harness.owning()
