@@ -117,8 +117,11 @@ extension BridgeService {
         guard let (ledgerMarks, sourceMarks) = marks else {
             await blocked(
                 partition, epoch, until: [ledger, source],
-                "there is no ledger partition \(ledger), or no source partition of that number: the ledger needs as many"
-                    + " partitions as the source; run campaign-bridge topics --create")
+                settings.source.isRekeyed
+                    ? "there is no partition \(ledger), or none of the intake topic of that number: both need the same"
+                        + " number of partitions, and none may be added: docs/intake.md says what to do"
+                    : "there is no ledger partition \(ledger), or no source partition of that number: the ledger needs as"
+                        + " many partitions as the source; run campaign-bridge topics --create")
             return
         }
         await engine.marks(

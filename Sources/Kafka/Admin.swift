@@ -40,7 +40,8 @@ package struct BrokerDescription: Sendable, Hashable {
 package actor Admin {
     private nonisolated let thread: NativeThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-    private var admin: NativeAdmin?
+    private let timeout: Duration
+    private var client: RenewedClient
 
     /// - Parameters:
     ///   - settings: as every client's.
@@ -49,25 +50,26 @@ package actor Admin {
         settings: ClientSettings, timeout: Duration, observer: @escaping @Sendable (ClientEvent) -> Void
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-admin")
-        // A consumer that joins no group: watermark queries then see the ends that a read_uncommitted client sees,
-        // open transactions included.
-        let configuration = try NativeConfiguration(
-            settings, defaults: ["group.id": "campaign-bridge-admin"],
-            removed: ["group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms"])
-        try configuration.set("isolation.level", "read_uncommitted")
-        // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
-        let client = try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
-        admin = NativeAdmin(client: client, timeout: timeout)
+        self.timeout = timeout
+        client = try RenewedClient { () throws(KafkaError) in
+            // A consumer that joins no group: watermark queries then see the ends that a read_uncommitted client sees,
+            // open transactions included.
+            let configuration = try NativeConfiguration(
+                settings, defaults: ["group.id": "campaign-bridge-admin"],
+                removed: ["group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms"])
+            try configuration.set("isolation.level", "read_uncommitted")
+            // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
+            return try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
+        }
     }
 
     private func native() throws(KafkaError) -> NativeAdmin {
-        guard let admin else { throw KafkaError(.destroyed) }
-        return admin
+        NativeAdmin(client: try client.current(), timeout: timeout)
     }
 
     /// First and last + 1 offset of a partition, transactions still open included.
     package func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
-        try native().watermarks(partition)
+        try client.current().watermarks(partition, timeout: timeout)
     }
 
     /// The same of a topic that may have been made just now: waits some seconds for its leader.
@@ -93,8 +95,7 @@ package actor Admin {
     /// there is none.
     package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]
     {
-        let admin = try native()
-        return try admin.client.offsets(of: partitions, at: time, timeout: admin.timeout)
+        try client.current().offsets(of: partitions, at: time, timeout: timeout)
     }
 
     /// Last + 1 offset of each partition, transactions still open included.
@@ -141,8 +142,7 @@ package actor Admin {
     }
 
     private func destroy() -> Bool {
-        admin?.client.destroy()
-        admin = nil
+        client.destroy()
         return true
     }
 }

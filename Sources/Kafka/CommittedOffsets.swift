@@ -11,7 +11,7 @@ package actor CommittedOffsets {
     private nonisolated let thread: NativeThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
     private let timeout: Duration
-    private var client: NativeClient?
+    private var client: RenewedClient
     /// What the broker said against the group, and when that was last so; nil: it answers.
     private var refusal: (error: KafkaError, at: ContinuousClock.Instant)?
     private static let refusalHolds = Duration.seconds(5)
@@ -26,16 +26,18 @@ package actor CommittedOffsets {
     ) throws(KafkaError) {
         thread = NativeThread(name: "kafka-offsets")
         self.timeout = timeout
-        let configuration = try NativeConfiguration(
-            settings,
-            removed: [
-                "group.id", "group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms",
-            ])
-        try configuration.set("group.id", group)
-        // This is what makes the offsets stable ones.
-        try configuration.set("isolation.level", "read_committed")
-        // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
-        client = try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
+        client = try RenewedClient { () throws(KafkaError) in
+            let configuration = try NativeConfiguration(
+                settings,
+                removed: [
+                    "group.id", "group.instance.id", "isolation.level", "auto.offset.reset", "statistics.interval.ms",
+                ])
+            try configuration.set("group.id", group)
+            // This is what makes the offsets stable ones.
+            try configuration.set("isolation.level", "read_committed")
+            // No events: nobody polls for them, so they would pile up. Without them the library logs its errors.
+            return try NativeClient(RD_KAFKA_CONSUMER, configuration, events: 0, observer: observer)
+        }
     }
 
     /// The committed offset of each partition; nil: none.
@@ -55,7 +57,7 @@ package actor CommittedOffsets {
     /// In rounds that grow: the library tells that the group is refused beside the call only, as an error of the client,
     /// and the call itself waits in vain.
     private func ask(_ partitions: [TopicPartition]) throws(KafkaError) -> PartitionList {
-        guard let client else { throw KafkaError(.destroyed) }
+        let client = try client.current()
         // Each question for another partition would wait in vain again.
         if let refusal, refusal.at.duration(to: .now) < Self.refusalHolds { throw refusal.error }
         let end = ContinuousClock.now.advanced(by: timeout)
@@ -89,8 +91,7 @@ package actor CommittedOffsets {
 
     /// The end of each partition as readers of committed records see it: before the first open transaction.
     package func stableEnds(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
-        guard let client else { throw KafkaError(.destroyed) }
-        return try client.offsets(of: partitions, at: NativeClient.end, timeout: timeout)
+        try client.current().offsets(of: partitions, at: NativeClient.end, timeout: timeout)
     }
 
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.
@@ -99,8 +100,7 @@ package actor CommittedOffsets {
     }
 
     private func destroy() -> Bool {
-        client?.destroy()
-        client = nil
+        client.destroy()
         return true
     }
 }

@@ -1,3 +1,4 @@
+import CRDKafka
 import Records
 import Testing
 
@@ -52,6 +53,33 @@ struct MockClusterTests {
         let granted = await producer.send([record])
         #expect(granted == [nil])
         #expect(await producer.close(deadline: .seconds(20)))
+    }
+
+    @Test("after a question for ends that was not answered in time there is a new client", .timeLimit(.minutes(5)))
+    func stuckQuestions() throws {
+        let cluster = try MockCluster(brokers: 1)
+        try cluster.createTopic("asked", partitions: 1)
+        var settings = settings(cluster.bootstrapServers)
+        settings.properties["group.id"] = "asked"
+        let place = TopicPartition("asked", 0)
+        var client = try RenewedClient { () throws(KafkaError) in
+            try NativeClient(RD_KAFKA_CONSUMER, try NativeConfiguration(settings), events: 0) { _ in }
+        }
+        let first = try client.current()
+        let ends = try first.offsets(of: [place], at: NativeClient.end, timeout: .seconds(60))
+        #expect(ends == [place: 0])
+        let same = try client.current().pointer
+        #expect(same == first.pointer)
+        try cluster.setRoundTripTime(broker: 1, milliseconds: 600_000)
+        #expect(throws: KafkaError.self) {
+            try first.offsets(of: [place], at: NativeClient.end, timeout: .milliseconds(100))
+        }
+        try cluster.setRoundTripTime(broker: 1, milliseconds: 0)
+        let second = try client.current()
+        #expect(second.pointer != first.pointer)
+        let again = try second.offsets(of: [place], at: NativeClient.end, timeout: .seconds(60))
+        #expect(again == [place: 0])
+        client.destroy()
     }
 
     @Test("an unknown property and a bad value are errors that name it, without a secret's value")

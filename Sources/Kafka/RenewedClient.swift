@@ -1,0 +1,31 @@
+/// A client for questions, and a new one after a question for partitions' ends had no answer in time.
+///
+/// From librdkafka 2.4 to 2.8 at least, a client that has met a topic which was made anew under its name may ask for that
+/// topic's leaders for ever, and for other topics' too: each such question times out, though the brokers answer.
+struct RenewedClient {
+    private let make: () throws(KafkaError) -> NativeClient
+    /// nil: destroyed.
+    private var client: NativeClient?
+
+    /// Makes the first client.
+    init(_ make: @escaping () throws(KafkaError) -> NativeClient) throws(KafkaError) {
+        self.make = make
+        client = try make()
+    }
+
+    /// The client for the next question. Blocks where it is a new one until the old one has ended.
+    mutating func current() throws(KafkaError) -> NativeClient {
+        guard let old = client else { throw KafkaError(.destroyed) }
+        guard old.isStuck else { return old }
+        let new = try make()
+        client = new
+        old.destroy()
+        return new
+    }
+
+    /// Ends the client.
+    mutating func destroy() {
+        client?.destroy()
+        client = nil
+    }
+}
