@@ -33,7 +33,8 @@ let native: [Target] = [
         providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
 ]
 
-/// The rooms. Dependencies point up this list only: what stands below imports what stands above.
+/// The rooms. Dependencies point up this list only: what stands below imports what stands above. Each names all that it
+/// imports: a target is compiled anew only after those that it names, and code of others may be inlined in it.
 let rooms: [Target] = [
     .target(name: "Records"),
     .target(name: "NativeThread"),
@@ -50,12 +51,15 @@ let rooms: [Target] = [
     .target(name: "KoreSimulator", dependencies: ["HTTPServer", "JSON", "CCrypto"]),
     .target(
         name: "Bridge",
-        dependencies: ["BridgeCore", "Kafka", "HTTPServer", "Configuration", "Telemetry"]),
-    .target(name: "Checks", dependencies: ["Bridge", "KoreAPI"]),
+        dependencies: ["Records", "JSON", "Telemetry", "Configuration", "Kafka", "HTTPServer", "BridgeCore"]),
+    .target(name: "Checks", dependencies: ["Records", "Configuration", "Kafka", "BridgeCore", "KoreAPI", "Bridge"]),
     .target(name: "Operations", dependencies: ["BridgeCore", "Kafka", "JSON", "Records"]),
     .executableTarget(
         name: "campaign-bridge",
-        dependencies: ["Bridge", "Checks", "Operations", "KoreSimulator", "Terminal", "JSON"]),
+        dependencies: [
+            "Records", "JSON", "Telemetry", "Terminal", "Configuration", "Kafka", "HTTPServer", "BridgeCore", "KoreAPI",
+            "KoreSimulator", "Bridge", "Checks", "Operations",
+        ]),
     .executableTarget(name: "simulation-runner", dependencies: ["Simulation"]),
 ]
 
@@ -65,24 +69,33 @@ let tests: [Target] = [
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON"]),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Records"]),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Records", "CRDKafka"]),
     // A server of raw sockets that misbehaves on command; tests only.
     .target(name: "RawServer", path: "Tests/RawServer"),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
-    .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore"]),
+    .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore", "JSON", "Records"]),
     .testTarget(
         name: "KoreAPITests", dependencies: ["KoreAPI", "BridgeCore", "HTTPClient", "KoreSimulator", "RawServer"]),
-    .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator"]),
+    .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator", "JSON"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
-        name: "BridgeTests", dependencies: ["Bridge", "Checks", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
-    .testTarget(name: "ChecksTests", dependencies: ["Checks", "KoreSimulator", "HTTPClient", "campaign-bridge"]),
-    .testTarget(name: "OperationsTests", dependencies: ["Operations", "BridgeCore", "JSON", "Records"]),
+        name: "BridgeTests",
+        dependencies: [
+            "Records", "JSON", "Telemetry", "Terminal", "Configuration", "Kafka", "HTTPClient", "BridgeCore",
+            "KoreSimulator", "Bridge", "Checks", "campaign-bridge",
+        ]),
+    .testTarget(
+        name: "ChecksTests",
+        dependencies: [
+            "Records", "Configuration", "Kafka", "BridgeCore", "KoreAPI", "KoreSimulator", "Bridge", "Checks",
+            "campaign-bridge",
+        ]),
+    .testTarget(name: "OperationsTests", dependencies: ["Operations", "BridgeCore", "Records"]),
     // Schemas and documents against what the code gives; `test_contracts.py` beside them checks with an independent validator.
     .testTarget(
         name: "ContractTests",
-        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Kafka", "Operations", "Records", "Telemetry"],
+        dependencies: ["Bridge", "BridgeCore", "Configuration", "JSON", "Operations", "Records", "Telemetry"],
         exclude: ["test_contracts.py", "requests.json"]),
 ]
 

@@ -41,6 +41,36 @@ struct ArchitectureTests {
         }
     }
 
+    /// Else a build after a change can leave code of the changed room, inlined elsewhere, as it was.
+    @Test("Each target names the targets that it imports, and no others")
+    func imports() throws {
+        let package = try text(of: "Package.swift").components(separatedBy: "\nlet package = ")[0]
+        let parts = package.components(separatedBy: "name: \"").dropFirst()
+        func quoted(_ text: String) -> [String] {
+            text.components(separatedBy: "\"").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+        }
+        let names = Set(parts.map { $0.components(separatedBy: "\"")[0] })
+        #expect(names.count > 30)
+        for part in parts {
+            let name = part.components(separatedBy: "\"")[0]
+            let list = part.components(separatedBy: "dependencies: [")
+            let named = list.count > 1 ? Set(quoted(list[1].components(separatedBy: "]")[0])) : []
+            var imported: Set<String> = []
+            for folder in ["Sources/\(name)", "Tests/\(name)"] {
+                let files = FileManager.default.subpaths(atPath: root.appendingPathComponent(folder).path) ?? []
+                for file in files where file.hasSuffix(".swift") {
+                    for line in try text(of: "\(folder)/\(file)").split(separator: "\n") {
+                        let words = line.split(separator: " ").map(String.init)
+                        // `import X`, `internal import X`, `@testable import X`.
+                        guard words.count <= 3, words.dropLast().last == "import", let module = words.last else { continue }
+                        imported.insert(module.replacingOccurrences(of: "_", with: "-"))
+                    }
+                }
+            }
+            #expect(imported.intersection(names) == named, "\(name)")
+        }
+    }
+
     @Test("Each relative link of the documents leads to a file", arguments: ["contracts", "ledger", "architecture"])
     func links(page: String) throws {
         let parts = try text(of: "docs/\(page).md").components(separatedBy: "](").dropFirst()
