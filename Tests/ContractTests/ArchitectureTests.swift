@@ -62,7 +62,9 @@ struct ArchitectureTests {
                     for line in try text(of: "\(folder)/\(file)").split(separator: "\n") {
                         let words = line.split(separator: " ").map(String.init)
                         // `import X`, `internal import X`, `@testable import X`.
-                        guard words.count <= 3, words.dropLast().last == "import", let module = words.last else { continue }
+                        guard words.count <= 3, words.dropLast().last == "import", let module = words.last else {
+                            continue
+                        }
                         imported.insert(module.replacingOccurrences(of: "_", with: "-"))
                     }
                 }
