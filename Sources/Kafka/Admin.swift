@@ -69,7 +69,9 @@ package actor Admin {
 
     /// First and last + 1 offset of a partition, transactions still open included.
     package func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
-        try client.current().watermarks(partition, timeout: timeout)
+        try client.ask(within: timeout) { (client, limit) throws(KafkaError) in
+            try client.watermarks(partition, timeout: limit)
+        }
     }
 
     /// The same of a topic that may have been made just now: waits some seconds for its leader.
@@ -95,7 +97,9 @@ package actor Admin {
     /// there is none.
     package func offsets(of partitions: [TopicPartition], at time: Int64) throws(KafkaError) -> [TopicPartition: Int64]
     {
-        try client.current().offsets(of: partitions, at: time, timeout: timeout)
+        try client.ask(within: timeout) { (client, limit) throws(KafkaError) in
+            try client.offsets(of: partitions, at: time, timeout: limit)
+        }
     }
 
     /// Last + 1 offset of each partition, transactions still open included.

@@ -91,7 +91,9 @@ package actor CommittedOffsets {
 
     /// The end of each partition as readers of committed records see it: before the first open transaction.
     package func stableEnds(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
-        try client.current().offsets(of: partitions, at: NativeClient.end, timeout: timeout)
+        try client.ask(within: timeout) { (client, limit) throws(KafkaError) in
+            try client.offsets(of: partitions, at: NativeClient.end, timeout: limit)
+        }
     }
 
     /// Ends the client. Returns false where the deadline passed; the thread then goes on alone.

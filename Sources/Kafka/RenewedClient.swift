@@ -23,6 +23,18 @@ struct RenewedClient {
         return new
     }
 
+    /// Asks for ends of partitions: for a third of the time, and where that had no answer for the rest with a new client.
+    mutating func ask<T>(
+        within timeout: Duration, _ question: (NativeClient, Duration) throws(KafkaError) -> T
+    ) throws(KafkaError) -> T {
+        do throws(KafkaError) {
+            return try question(try current(), timeout / 3)
+        } catch {
+            guard error.code == .timedOut else { throw error }
+        }
+        return try question(try current(), timeout - timeout / 3)
+    }
+
     /// Ends the client.
     mutating func destroy() {
         client?.destroy()
