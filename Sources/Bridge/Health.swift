@@ -38,8 +38,9 @@ package final class Health: Sendable {
         if !snapshot.hasLease {
             reasons.append("the holds cannot be confirmed in the control topic, so nothing is called: see the log")
         }
-        if snapshot.resultsRefused > 0 {
-            reasons.append("results are too large for their topic and wait: raise its max.message.bytes; see the log")
+        if snapshot.writesRefused > 0 {
+            reasons.append(
+                "entries or results are too large for their topic and wait: raise its max.message.bytes; see the log")
         }
         for account in snapshot.accounts where account.isClockOff {
             reasons.append(

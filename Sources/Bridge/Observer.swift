@@ -31,9 +31,9 @@ struct Observer: Sendable {
                 metrics.doubts.add()
                 line(event).warning("outcome in doubt: it waits for the token's expiry", [.cause: .string(cause)])
             case .finished(let event, let outcome, let waited): finished(event, outcome, waited)
-            case .resultRefused(let event, let delay):
+            case .writeRefused(let event, let delay):
                 line(event).error(
-                    "a result is too large for its topic and waits: raise the topic's max.message.bytes",
+                    "an entry or a result is too large for its topic and waits: raise the topic's max.message.bytes",
                     [.milliseconds: .int(delay)])
             case .lateAnswer(let event): line(event).info("late answer found in the ledger")
             case .undone(let event):

@@ -8,8 +8,8 @@ package enum Note: Sendable {
     case released(EventNote, ReleaseCause, delay: Int64)
     case inDoubt(EventNote, cause: String, decidedAt: Int64)
     case finished(EventNote, Outcome, waited: Int64)
-    /// The result's topic does not take it, however short it is.
-    case resultRefused(EventNote, delay: Int64)
+    /// Its topic does not take its intent, or its result however short that is.
+    case writeRefused(EventNote, delay: Int64)
     case lateAnswer(EventNote)
     /// The broker has lost a write of it that it had acknowledged.
     case undone(EventNote)

@@ -61,6 +61,7 @@ extension ReplicaMachine {
         if !isSighted { awaitSighting(write, request, at: now) }
         switch request.phase {
         case .intending(let attempt):
+            partitions[ref.partition]?.requests[ref.offset]?.isRefused = false
             attempted(request, at: now)
             makeReady(ref, attempt)
             notes.append(.intentCommitted(note(request), attempt: attempt.number))
@@ -133,19 +134,28 @@ extension ReplicaMachine {
             uncalled[write.hash] = nil
             guard let account = request.account else { return }
             lanes.withdraw(account: account)
-            setPhase(ref, .waiting)
-            lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
+            if isCulprit {
+                setPhase(ref, .delayed)
+                waitForRoom(ref, request, at: now)
+            } else {
+                setPhase(ref, .waiting)
+                lanes.append(ref, account: account, scope: request.scope, stream: request.stream, first: true)
+            }
             lanes.release(write.hash, scope: request.scope)
         case .finishing where isCulprit && request.shortening == .withoutHeaders:
-            // P8: what cannot be made smaller must not end every other write's transaction.
-            partitions[ref.partition]?.requests[ref.offset]?.isRefused = true
-            let delay = backOff(ref)
-            timers.add(ref, at: now.monotonic + delay)
-            notes.append(.resultRefused(note(request), delay: delay))
+            waitForRoom(ref, request, at: now)
         case .releasing, .finishing:
             if isCulprit { partitions[ref.partition]?.requests[ref.offset]?.shortening = request.shortening.next }
             due.prepend(ref)
         default: preconditionFailure("a write of a request that had none")
         }
+    }
+
+    /// P8: what cannot be made smaller must not end every other write's transaction.
+    private mutating func waitForRoom(_ ref: RequestRef, _ request: Request, at now: Moment) {
+        partitions[ref.partition]?.requests[ref.offset]?.isRefused = true
+        let delay = backOff(ref)
+        timers.add(ref, at: now.monotonic + delay)
+        notes.append(.writeRefused(note(request), delay: delay))
     }
 }

@@ -48,8 +48,8 @@ package struct ReplicaSnapshot: Sendable {
     package var inDoubt: Int
     /// Milliseconds since the oldest attempt in doubt was written; nil: none.
     package var oldestDoubt: Int64?
-    /// Results that are too large for their topics, and wait.
-    package var resultsRefused: Int
+    /// Events whose intent or result is too large for its topic, and waits.
+    package var writesRefused: Int
     package var windowBytes: Int
     /// Holds in the control topic, as far as this replica has read it.
     package var holds: [String]
@@ -89,7 +89,7 @@ extension ReplicaMachine {
             }.sorted { $0.partition < $1.partition },
             isProducerReady: isProducerReady, isAssigned: assignment != nil, isDraining: isDraining,
             callsInFlight: callsInFlight, intentsReady: readyCount, inDoubt: inDoubt,
-            oldestDoubt: oldest.map { max(0, now.wall - $0) }, resultsRefused: refused, windowBytes: windowBytes,
+            oldestDoubt: oldest.map { max(0, now.wall - $0) }, writesRefused: refused, windowBytes: windowBytes,
             holds: holding.board.holds.keys.map(\.text).sorted(), hasLease: hasLease(at: now))
     }
 }

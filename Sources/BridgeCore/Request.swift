@@ -53,7 +53,7 @@ struct Request {
     var foreignAnswers = 0
     /// How much of the record its result leaves out, after the broker would not take it whole.
     var shortening = Shortening.none
-    /// Whether its topic has not taken even the shortest form of its result.
+    /// Whether its topic has not taken its intent, or even the shortest form of its result.
     var isRefused = false
     var transaction: Int?
     /// Under which key and hash the outcome is written: the record's place, where another event owns the identity.

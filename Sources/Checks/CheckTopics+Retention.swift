@@ -4,6 +4,9 @@ internal import Configuration
 // How long topics keep their records, and how large those may be.
 
 extension CheckTopics {
+    /// librdkafka's `batch.size`.
+    private static let fullBatch: Int64 = 1_000_000
+
     func retention(_ config: TopicConfiguration, _ role: Role) -> [CheckLine] {
         let milliseconds = config.number("retention.ms")
         let needed = settings.ledgerRetention.milliseconds64
@@ -67,6 +70,13 @@ extension CheckTopics {
                         set: "max.message.bytes=\(settings.deadLetters.maximumBytes + 65_536)"))
             }
         case .started, .control, .failed: break
+        }
+        if role == .ledger || role == .started, let bytes = config.number("max.message.bytes"), bytes < Self.fullBatch {
+            lines.append(
+                config.warning(
+                    "max.message.bytes is \(bytes), less than a full batch: under load a batch can be refused, and what it "
+                        + "held is written later, or shorter",
+                    set: "max.message.bytes=\(Self.fullBatch + 65_536)"))
         }
         return lines
     }

@@ -20,7 +20,7 @@ extension Process {
         case .undone(let event):
             world.count(.undoneWritten)
             world.story("\(self) writes again what the broker has lost of \(name(event))")
-        case .resultRefused(let event, _): world.story("\(self) cannot write the result of \(name(event))")
+        case .writeRefused(let event, _): world.story("\(self) cannot write what is due for \(name(event))")
         case .accountPaused: world.count(.accountPaused)
         case .circuitOpened: world.count(.circuitOpened)
         case .partition(let partition, .blocked(let text)):

@@ -213,10 +213,28 @@ struct SettleTests {
         // P8: it waits, and does not end the others' transactions.
         harness.commitAll()
         #expect(harness.results.map(\.event.record.offset) == [1])
-        #expect(harness.machine.snapshot(at: harness.now).resultsRefused == 1)
+        #expect(harness.machine.snapshot(at: harness.now).writesRefused == 1)
         harness.wait(1000)
         _ = harness.calls()
         harness.commitAll()
         #expect(harness.results.map(\.event.record.offset) == [1, 0])
+    }
+
+    @Test("An intent that the ledger does not take for its size waits, and the others are called")
+    func culpritIntent() throws {
+        let harness = Harness.owning()
+        harness.admit(event("large", offset: 0, campaign: "cd-1"), event("small", offset: 1, campaign: "cd-2"))
+        let plan = try #require(harness.begin())
+        #expect(plan.kinds == ["attempting 1", "attempting 1"])
+        harness.end(plan, .aborted(culprits: [0], groupIsStale: false))
+        #expect(harness.machine.snapshot(at: harness.now).writesRefused == 1)
+        harness.commitAll()
+        #expect(harness.calls().map(\.call.campaignID) == ["cd-2"])
+        // It is tried again, in case the topic takes more by now.
+        harness.wait(1000)
+        _ = harness.calls()
+        harness.commitAll()
+        #expect(harness.calls().map(\.call.campaignID) == ["cd-1"])
+        #expect(harness.machine.snapshot(at: harness.now).writesRefused == 0)
     }
 }

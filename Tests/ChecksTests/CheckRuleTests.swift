@@ -62,6 +62,8 @@ struct CheckTopicTests {
             ("campaign-start-dead-letters", "cleanup.policy", "compact,delete", .failed),
             ("campaign-start-dead-letters", "retention.ms", "86400000", .warning),
             ("campaign-start-dead-letters", "max.message.bytes", "900000", .warning),
+            ("campaign-start-ledger", "max.message.bytes", "900000", .warning),
+            ("campaign-started", "max.message.bytes", "900000", .warning),
         ])
     func faults(name: String, key: String, value: String, state: CheckLine.State) throws {
         let found = lines(name, [key: value])
