@@ -17,7 +17,7 @@ extension ReplicaMachine {
             // Nor is one begun beside an earlier call of the same event that has outlived its lease.
             let isBusy = inHand[request.entryHash].map { $0.report == nil } ?? false
             guard now.isBefore(notAfter), !isBusy, !isDraining, !isHeld(request),
-                partitions[ref.partition]?.isOwned == true
+                !isContradicted(request, in: ref.partition), partitions[ref.partition]?.isOwned == true
             else {
                 lanes.withdraw(account: account)
                 release(ref, attempt, .notSent, delay: isBusy ? settings.retryInitial : 0)

@@ -56,7 +56,7 @@ extension ReplicaMachine {
 
     private static let contradiction = "a late answer of the API says that the campaign was started"
 
-    /// L3: a late answer may come at any time, so this is looked at once more right before the intent.
+    /// L3: a late answer may come at any time, so this is looked at once more right before the intent, and before the call.
     func isContradicted(_ request: Request, in number: Int32) -> Bool {
         request.event.replay?.finding == .notStarted && partitions[number]?.index.lateStart(of: request.hash) != nil
             && !isBroken(.findingAgainstLateAnswer)

@@ -109,6 +109,12 @@ extension ReplicaMachine {
         }
     }
 
+    /// L4: whether a replay of the outcome is under way, or has ended: its entry must stay the last one of the key.
+    private func isAnswered(_ hash: KeyHash, _ outcome: LedgerEntry, in number: Int32) -> Bool {
+        if let entry = partitions[number]?.index[hash], isAnswer(entry, to: outcome) { return true }
+        return partitions[number]?.leaders[hash] != nil
+    }
+
     private mutating func undone(_ hash: KeyHash, _ known: Unsighted, in number: Int32, _ epoch: Int) {
         switch known.entry.state {
         case .attempting(let attempt):
@@ -120,10 +126,14 @@ extension ReplicaMachine {
             release(known.ref, attempt, .notSent, delay: 0)
         case .started, .deadLettered:
             let ref = RequestRef(partition: number, epoch: epoch, offset: known.ref.offset)
-            guard var request = known.request, partitions[number]?.requests[ref.offset] == nil else { return }
+            guard var request = known.request, partitions[number]?.requests[ref.offset] == nil,
+                !isAnswered(hash, known.entry, in: number)
+            else { return }
             notes.append(.undone(note(request)))
             request.transaction = nil
             insert(request, ref)
+            // A replay of it waits until it is there.
+            partitions[number]?.leaders[hash] = ref.offset
             due.append(ref)
         case .released: break
         }

@@ -154,11 +154,6 @@ struct Judge {
         let place = [Int64(write.partition), write.entry.sourceOffset]
         intents[IntentKey(identity: identity, attempt: attempt)] = Intent(
             transaction: transaction, place: place, generation: write.entry.generation)
-        if write.entry.generation > 0, record(at: place)?.event.replay?.finding == .notStarted,
-            toldLateStarts[owner]?[write.partition]?.contains(identity) ?? false
-        {
-            violation("L3", "\(name(identity)) is tried again, though a late answer says that it was started")
-        }
         identities[owner, default: []].insert(identity)
         if troubled.contains(owner) { doubtful.insert(identity) }
     }
@@ -193,6 +188,11 @@ struct Judge {
             }
         } else {
             violation("P5", "\(text) is called without an intent")
+        }
+        if let place = intents[key]?.place, record(at: place)?.event.replay?.finding == .notStarted,
+            toldLateStarts[owner]?[Int32(place[0])]?.contains(identity) ?? false
+        {
+            violation("L3", "\(name(identity)) is tried again, though a late answer says that it was started")
         }
         if !calls.insert(key).inserted { violation("P1", "\(text) is called twice") }
         if order.attempt.owner != owner { violation("P1", "\(text) is another process's") }

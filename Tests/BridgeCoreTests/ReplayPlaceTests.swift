@@ -189,6 +189,28 @@ struct ReplayPlaceTests {
         #expect(harness.results.map(\.summary) == ["dead replay-refused", "dead replay-refused"])
     }
 
+    @Test("A late answer that comes after a replay's intent was planned is looked at before its call")
+    func lateBeforeCall() throws {
+        let harness = Harness.owning(ledger: [
+            .init(record: event("e", offset: 3), state: .deadLettered(.outcomeUnknown, nonce: Self.nonce))
+        ])
+        harness.admit(replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted))
+        let plan = try #require(harness.begin())
+        #expect(plan.kinds == ["attempting 1"])
+        let key = event("e", offset: 3).identity.key
+        let late = LateAnswer(
+            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
+            result: .started(StartAnswer(instanceID: "in-9")))
+        harness.write(LateWrite(partition: 0, hash: harness.machine.hash(of: key, in: 0), answer: late))
+        harness.tail(0)
+        harness.end(plan, .committed)
+        #expect(harness.calls().isEmpty)
+        harness.commitAll()
+        harness.commitAll()
+        #expect(harness.calls().isEmpty)
+        #expect(harness.results.map(\.summary) == ["dead replay-refused"])
+    }
+
     @Test("A late answer that comes after a replay was taken up is looked at before its intent")
     func lateBeforeIntent() throws {
         let harness = Harness.owning(ledger: [

@@ -124,6 +124,30 @@ struct SightingTests {
         #expect(harness.results.map(\.generation) == [0], "its dead letter once")
     }
 
+    @Test("An outcome that was lost is not written again behind a replay that answers it")
+    func outcomeWithReplay() throws {
+        let harness = Harness.owning()
+        harness.answer(
+            try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
+        let plan = try #require(harness.begin())
+        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
+            Issue.record("no dead letter")
+            return
+        }
+        harness.end(plan, .committed, isSighted: false)
+        // Somebody has seen the dead letter: it is only the ledger that has lost it.
+        harness.ledger[0]?.removeLast()
+        harness.wait(6000)
+        harness.commit()
+        let mark = try #require(harness.doubtMarks().first)
+        harness.admit(replay("a", offset: 1, nonce: nonce))
+        let high = Int64(harness.ledger[0]?.count ?? 0) + 1
+        harness.machine.doubtMark(partition: 0, epoch: mark.epoch, high: high, at: harness.now)
+        harness.machine.ledgerEnd(partition: 0, offset: high, at: harness.now)
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+        #expect(harness.results.count == 1)
+    }
+
     @Test("After an aborted transaction an offset that was committed before is written again")
     func offsetsAgain() throws {
         let harness = Harness.owning([0, 1])
