@@ -70,7 +70,7 @@ package actor Admin {
     /// First and last + 1 offset of a partition, transactions still open included.
     package func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
         try client.ask(within: timeout) { (client, limit) throws(KafkaError) in
-            try client.watermarks(partition, timeout: limit)
+            try NativeAdmin(client: client, timeout: limit).watermarks(partition)
         }
     }
 

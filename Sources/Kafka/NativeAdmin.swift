@@ -6,6 +6,16 @@ struct NativeAdmin {
     let client: NativeClient
     let timeout: Duration
 
+    /// First and last + 1 offset of a partition, transactions still open included.
+    func watermarks(_ partition: TopicPartition) throws(KafkaError) -> (low: Int64, high: Int64) {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let result = rd_kafka_query_watermark_offsets(
+            client.pointer, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
+        if let error = KafkaError(result) { throw KafkaError(error, about: partition) }
+        return (low, high)
+    }
+
     /// Topics by name; those that do not exist are left out. nil: all.
     func topics(_ names: [String]?) throws(KafkaError) -> [String: TopicDescription] {
         var found: [String: TopicDescription] = [:]

@@ -52,7 +52,6 @@ struct NativeClient {
         guard !partitions.isEmpty else { return [:] }
         let list = PartitionList(partitions, offset: time)
         if let error = KafkaError(rd_kafka_offsets_for_times(pointer, list.pointer, timeout.milliseconds)) {
-            noteEnd(of: error)
             throw error
         }
         var offsets: [TopicPartition: Int64] = [:]
@@ -61,26 +60,6 @@ struct NativeClient {
             if element.offset >= 0 { offsets[element.partition] = element.offset }
         }
         return offsets
-    }
-
-    /// First and last + 1 offset of a partition, as far as the client's isolation level shows it.
-    func watermarks(_ partition: TopicPartition, timeout: Duration) throws(KafkaError) -> (low: Int64, high: Int64) {
-        var low: Int64 = 0
-        var high: Int64 = 0
-        let result = rd_kafka_query_watermark_offsets(
-            pointer, partition.topic, partition.partition, &low, &high, timeout.milliseconds)
-        if let error = KafkaError(result) {
-            noteEnd(of: error)
-            throw KafkaError(error, about: partition)
-        }
-        return (low, high)
-    }
-
-    /// Whether a question for partitions' ends, which needs their leaders, had no answer in time.
-    var isStuck: Bool { context.takeUnretainedValue().isStuck.load(ordering: .relaxed) }
-
-    private func noteEnd(of error: KafkaError) {
-        if error.code == .timedOut { context.takeUnretainedValue().isStuck.store(true, ordering: .relaxed) }
     }
 
     /// Every topic that this user may see, as the cluster describes it, or why it cannot.
@@ -138,7 +117,6 @@ struct NativeClient {
 final class CallbackContext: Sendable {
     let observer: ClientObserver
     let reports: DeliveryReports?
-    let isStuck = Atomic(false)
 
     init(observer: @escaping ClientObserver, reports: DeliveryReports?) {
         self.observer = observer

@@ -1,11 +1,12 @@
 /// A client for questions, and a new one after a question for partitions' ends had no answer in time.
 ///
-/// From librdkafka 2.4 to 2.8 at least, a client that has met a topic which was made anew under its name may ask for that
-/// topic's leaders for ever, and for other topics' too: each such question times out, though the brokers answer.
+/// With librdkafka 2.8 (2.0.2 did not show it), a client that has met a topic which was made anew under its name may ask for
+/// that topic's leaders for ever, and for other topics' too: each such question times out, though the brokers answer.
 struct RenewedClient {
     private let make: () throws(KafkaError) -> NativeClient
     /// nil: destroyed.
     private var client: NativeClient?
+    private var isStuck = false
 
     /// Makes the first client.
     init(_ make: @escaping () throws(KafkaError) -> NativeClient) throws(KafkaError) {
@@ -16,9 +17,10 @@ struct RenewedClient {
     /// The client for the next question. Blocks where it is a new one until the old one has ended.
     mutating func current() throws(KafkaError) -> NativeClient {
         guard let old = client else { throw KafkaError(.destroyed) }
-        guard old.isStuck else { return old }
+        guard isStuck else { return old }
         let new = try make()
         client = new
+        isStuck = false
         old.destroy()
         return new
     }
@@ -28,11 +30,23 @@ struct RenewedClient {
         within timeout: Duration, _ question: (NativeClient, Duration) throws(KafkaError) -> T
     ) throws(KafkaError) -> T {
         do throws(KafkaError) {
-            return try question(try current(), timeout / 3)
+            return try askOnce(timeout / 3, question)
         } catch {
-            guard error.code == .timedOut else { throw error }
+            guard isStuck else { throw error }
         }
-        return try question(try current(), timeout - timeout / 3)
+        return try askOnce(timeout - timeout / 3, question)
+    }
+
+    private mutating func askOnce<T>(
+        _ limit: Duration, _ question: (NativeClient, Duration) throws(KafkaError) -> T
+    ) throws(KafkaError) -> T {
+        let client = try current()
+        do throws(KafkaError) {
+            return try question(client, limit)
+        } catch {
+            isStuck = error.code == .timedOut
+            throw error
+        }
     }
 
     /// Ends the client.

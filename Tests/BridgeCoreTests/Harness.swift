@@ -246,6 +246,15 @@ final class Harness {
         ledger[late.partition, default: []].append((LedgerWire.key(late.answer), LedgerWire.value(late.answer)))
     }
 
+    /// Another replica's first attempt of an identity has started "in-9", and the tail shows that.
+    func lateStart(of key: [UInt8]) {
+        let late = LateAnswer(
+            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
+            result: .started(StartAnswer(instanceID: "in-9")))
+        write(LateWrite(partition: 0, hash: machine.hash(of: key, in: 0), answer: late))
+        tail(0)
+    }
+
     struct LedgerSeed {
         var partition: Int32 = 0
         var record: DecodedRecord

@@ -197,12 +197,7 @@ struct ReplayPlaceTests {
         harness.admit(replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted))
         let plan = try #require(harness.begin())
         #expect(plan.kinds == ["attempting 1"])
-        let key = event("e", offset: 3).identity.key
-        let late = LateAnswer(
-            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
-            result: .started(StartAnswer(instanceID: "in-9")))
-        harness.write(LateWrite(partition: 0, hash: harness.machine.hash(of: key, in: 0), answer: late))
-        harness.tail(0)
+        harness.lateStart(of: event("e", offset: 3).identity.key)
         harness.end(plan, .committed)
         #expect(harness.calls().isEmpty)
         harness.commitAll()
@@ -218,12 +213,7 @@ struct ReplayPlaceTests {
         ])
         let call = try #require(harness.call(event("x", offset: 9)))
         harness.admit(replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted))
-        let key = event("e", offset: 3).identity.key
-        let late = LateAnswer(
-            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
-            result: .started(StartAnswer(instanceID: "in-9")))
-        harness.write(LateWrite(partition: 0, hash: harness.machine.hash(of: key, in: 0), answer: late))
-        harness.tail(0)
+        harness.lateStart(of: event("e", offset: 3).identity.key)
         harness.answer(call, active)
         harness.commitAll()
         // What the lane let through and was refused then is written with the next transaction.

@@ -103,12 +103,7 @@ struct ReplayTests {
     @Test("A finding that contradicts a late answer is refused, whether that came before or after the end")
     func contradiction() throws {
         let harness = after(.outcomeUnknown)
-        let key = event("e", offset: 3).identity.key
-        let late = LateAnswer(
-            identityKey: key, generation: 0, attempt: 1, owner: "other", serial: 0,
-            result: .started(StartAnswer(instanceID: "in-9")))
-        harness.write(LateWrite(partition: 0, hash: harness.machine.hash(of: key, in: 0), answer: late))
-        harness.tail(0)
+        harness.lateStart(of: event("e", offset: 3).identity.key)
         #expect(harness.call(replay("e", offset: 10, nonce: Self.nonce, finding: .notStarted)) == nil)
         harness.commitAll()
         #expect(harness.results.map(\.summary) == ["dead replay-refused"])

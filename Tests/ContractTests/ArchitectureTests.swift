@@ -55,22 +55,21 @@ struct ArchitectureTests {
             let name = part.components(separatedBy: "\"")[0]
             let list = part.components(separatedBy: "dependencies: [")
             let named = list.count > 1 ? Set(quoted(list[1].components(separatedBy: "]")[0])) : []
-            var imported: Set<String> = []
-            for folder in ["Sources/\(name)", "Tests/\(name)"] {
-                let files = FileManager.default.subpaths(atPath: root.appendingPathComponent(folder).path) ?? []
-                for file in files where file.hasSuffix(".swift") {
-                    for line in try text(of: "\(folder)/\(file)").split(separator: "\n") {
-                        let words = line.split(separator: " ").map(String.init)
-                        // `import X`, `internal import X`, `@testable import X`.
-                        guard words.count <= 3, words.dropLast().last == "import", let module = words.last else {
-                            continue
-                        }
-                        imported.insert(module.replacingOccurrences(of: "_", with: "-"))
-                    }
-                }
-            }
-            #expect(imported.intersection(names) == named, "\(name)")
+            let imported = try imported(by: name).intersection(names)
+            #expect(imported == named, "\(name)")
         }
+    }
+
+    /// What the files of a target import, `import X`, `internal import X` or `@testable import X`.
+    private func imported(by target: String) throws -> Set<String> {
+        let folders = ["Sources/\(target)", "Tests/\(target)"]
+        let files = folders.flatMap { folder in
+            (FileManager.default.subpaths(atPath: root.appendingPathComponent(folder).path) ?? [])
+                .filter { $0.hasSuffix(".swift") }.map { "\(folder)/\($0)" }
+        }
+        let lines = try files.flatMap { try text(of: $0).split(separator: "\n") }
+        let modules = lines.map { $0.split(separator: " ") }.filter { $0.count <= 3 && $0.dropLast().last == "import" }
+        return Set(modules.compactMap { $0.last?.replacingOccurrences(of: "_", with: "-") })
     }
 
     @Test("Each relative link of the documents leads to a file", arguments: ["contracts", "ledger", "architecture"])
