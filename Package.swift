@@ -70,14 +70,14 @@ let tests: [Target] = [
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Records", "CRDKafka"]),
-    // A server of raw sockets that misbehaves on command; tests only.
-    .target(name: "RawServer", path: "Tests/RawServer"),
-    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawServer"]),
-    .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
+    // A server that misbehaves on command and a client that shows every byte; tests only.
+    .target(name: "RawSockets", path: "Tests/RawSockets"),
+    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "RawSockets"]),
+    .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "RawSockets"]),
     .testTarget(name: "BridgeCoreTests", dependencies: ["BridgeCore", "JSON", "Records"]),
     .testTarget(
-        name: "KoreAPITests", dependencies: ["KoreAPI", "BridgeCore", "HTTPClient", "KoreSimulator", "RawServer"]),
-    .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator", "JSON"]),
+        name: "KoreAPITests", dependencies: ["KoreAPI", "BridgeCore", "HTTPClient", "KoreSimulator", "RawSockets"]),
+    .testTarget(name: "KoreSimulatorTests", dependencies: ["KoreSimulator", "JSON", "RawSockets"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
         name: "BridgeTests",

@@ -118,7 +118,7 @@ package final class KoreSimulator: Sendable {
     /// Refuses connections for so long, and cuts those that are open, as a platform that is down would; then it listens
     /// again on the same port.
     ///
-    /// - Throws: where the port cannot be had again; `CancellationError` where the task was cancelled meanwhile. The
+    /// - Throws: where the port cannot be had again within a minute; `CancellationError` where the task was cancelled meanwhile. The
     ///   simulator then stays down.
     package func goDown(for duration: Duration) async throws {
         let server = lifecycle.withLock { state in
@@ -128,7 +128,7 @@ package final class KoreSimulator: Sendable {
         guard let server else { return }
         await server.stop(deadline: .zero)
         try await Task.sleep(for: duration)
-        let next = try handling.listen(serverSettings)
+        let next = try await listenAgain()
         let kept = lifecycle.withLock { state in
             guard !state.stopped else { return false }
             state.server = next
@@ -136,6 +136,20 @@ package final class KoreSimulator: Sendable {
         }
         guard kept else { return await next.stop(deadline: .zero) }
         wake { _ in }
+    }
+
+    /// Listens on the same port. Another program may have been given it meanwhile, mostly for a connection of its own that
+    /// soon ends: it is asked for again for up to a minute.
+    private func listenAgain() async throws -> HTTPServer {
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            do throws(HTTPServerError) {
+                return try handling.listen(serverSettings)
+            } catch {
+                guard error.code == .addressInUse, ContinuousClock.now < end else { throw error }
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
     }
 
     /// Ends calls that are under way, at most until the deadline, and lets `run` return.

@@ -100,7 +100,7 @@ struct RealBrokerTests {
     }
 
     private func withTopics(_ settings: BridgeSettings, _ body: @Sendable () async throws -> Void) async throws {
-        let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(20)) { _ in }
+        let admin = try Admin(settings: settings.commonKafka, timeout: .seconds(60)) { _ in }
         let topics = TopicPlan(settings).topics
         let failures = try await admin.createTopics(topics)
         #expect(failures.isEmpty)
@@ -113,7 +113,7 @@ struct RealBrokerTests {
             result = .failure(error)
         }
         _ = try await admin.deleteTopics(topics.map(\.name))
-        _ = await admin.close(deadline: .seconds(5))
+        _ = await admin.close(deadline: .seconds(60))
         try result.get()
     }
 }

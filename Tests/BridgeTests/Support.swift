@@ -75,9 +75,9 @@ struct Rig: Sendable {
 
     /// Writes records to the source.
     func send(_ records: [OutgoingRecord]) async throws {
-        let producer = try Producer(settings: settings.producer, timeout: .seconds(20)) { _ in }
+        let producer = try Producer(settings: settings.producer, timeout: .seconds(60)) { _ in }
         let errors = await producer.send(records)
-        _ = await producer.close(deadline: .seconds(5))
+        _ = await producer.close(deadline: .seconds(60))
         if let error = errors.compactMap({ $0 }).first { throw error }
     }
 
@@ -96,8 +96,8 @@ struct Rig: Sendable {
         let client = try HTTPClient(settings: HTTPClientSettings())
         let answer = await client.perform(
             HTTPExchange(
-                method: .get, url: "http://127.0.0.1:\(port)\(path)", deadline: .seconds(10),
-                connectTimeout: .seconds(5)))
+                method: .get, url: "http://127.0.0.1:\(port)\(path)", deadline: .seconds(60),
+                connectTimeout: .seconds(60)))
         await client.close()
         guard case .answer(let page) = answer else { return "\(answer)" }
         return String(decoding: page.body, as: UTF8.self)
@@ -158,7 +158,7 @@ func withService(
         // What was committed last is read before the test looks.
         let published = watch.tally.started + watch.tally.deadLetterCount
         await watch.until { $0.published >= published }
-        _ = await results.close(deadline: .seconds(5))
+        _ = await results.close(deadline: .seconds(60))
         group.cancelAll()
         while try await group.next() != nil {}
         return code ?? -1
@@ -179,7 +179,7 @@ func mockSettings(_ simulator: KoreSimulator) throws -> (BridgeSettings, MockClu
 /// Deadlines that a busy machine keeps too: a call that misses its own is another outcome.
 func patient(_ settings: inout BridgeSettings) {
     for index in settings.connections.indices {
-        settings.connections[index].deadline = .seconds(6)
-        settings.connections[index].connectTimeout = .seconds(5)
+        settings.connections[index].deadline = .seconds(12)
+        settings.connections[index].connectTimeout = .seconds(12)
     }
 }

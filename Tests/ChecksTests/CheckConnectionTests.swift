@@ -115,6 +115,7 @@ struct CheckedConnectionTests {
             connection.clientId = SimulatorSettings.demoApp.clientId
             connection.clientSecret = Secret(SimulatorSettings.demoApp.key)
             connection.readBack = true
+            connection.deadline = .seconds(60)
             connectionChange(&connection)
             var settings = BridgeSettings()
             settings.connections = [connection]

@@ -1,12 +1,12 @@
 import Foundation
-import RawServer
+import RawSockets
 import Testing
 
 @testable import HTTPClient
 
 @Suite("Answers of a server", .timeLimit(.minutes(5)))
 struct AnswerTests {
-    private func result(_ text: String, deadline: Duration = .seconds(20), ending: Step = .close) async throws
+    private func result(_ text: String, deadline: Duration = .seconds(60), ending: Step = .close) async throws
         -> ExchangeResult
     {
         let server = RawServer { _ in [.readRequest, .write(text), ending] }
@@ -105,7 +105,7 @@ struct AnswerTests {
     @Test("The deadline covers the body: one that hangs has no answer, and its status is told")
     func hangingBody() async throws {
         let result = try await result(
-            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", deadline: .milliseconds(1500), ending: .stall)
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", deadline: .seconds(5), ending: .stall)
         guard case .maybeSent(let fault, let status) = result else {
             Issue.record("\(result)")
             return
@@ -122,9 +122,9 @@ struct AnswerTests {
                 : [.readRequest, .write(answer200)]
         }
         let client = try makeClient()
-        async let late = client.perform(post(server.url, deadline: .seconds(3)))
+        async let late = client.perform(post(server.url, deadline: .seconds(8)))
         await asked.passed()
-        let over = ContinuousClock.now + .seconds(3)
+        let over = ContinuousClock.now + .seconds(8)
         var blocking = post(server.url)
         blocking.maySend = {
             answers.open()

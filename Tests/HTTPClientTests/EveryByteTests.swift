@@ -1,4 +1,4 @@
-import RawServer
+import RawSockets
 import Testing
 
 @testable import HTTPClient
@@ -16,7 +16,7 @@ enum Ending: String, CaseIterable, Sendable {
     }
 
     /// A stall costs the client its deadline; the others must not depend on it.
-    var deadline: Duration { self == .stall ? .milliseconds(400) : .seconds(20) }
+    var deadline: Duration { self == .stall ? .milliseconds(400) : .seconds(60) }
 }
 
 @Suite("Connections that end at every byte", .timeLimit(.minutes(5)))
@@ -36,7 +36,7 @@ struct EveryByteTests {
         }
         let before = (server.requestCount, server.byteCount)
         let result = await client.perform(
-            post(server.url, deadline: wholeAnswer ? .seconds(20) : ending.deadline, reuse: kept))
+            post(server.url, deadline: wholeAnswer ? .seconds(60) : ending.deadline, reuse: kept))
         await client.close()
         await server.stop()
         let requests = server.requestCount - before.0

@@ -1,4 +1,4 @@
-import RawServer
+import RawSockets
 import Testing
 
 @testable import HTTPClient

@@ -1,5 +1,5 @@
 import Foundation
-import RawServer
+import RawSockets
 import Testing
 
 @testable import HTTPClient
@@ -17,7 +17,7 @@ func makeClient(
 }
 
 func post(
-    _ url: String, deadline: Duration = .seconds(20), reuse: Bool = false, maximumBodyBytes: Int = 1 << 20,
+    _ url: String, deadline: Duration = .seconds(60), reuse: Bool = false, maximumBodyBytes: Int = 1 << 20,
     maximumHeadBytes: Int = 64 << 10
 ) -> HTTPExchange {
     HTTPExchange(

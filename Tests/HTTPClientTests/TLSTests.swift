@@ -84,7 +84,7 @@ final class TLSServer: Sendable {
     func get(_ client: HTTPClient) async -> ExchangeResult {
         await client.perform(
             HTTPExchange(
-                method: .get, url: "https://localhost:\(port)/", deadline: .seconds(20), connectTimeout: .seconds(20)))
+                method: .get, url: "https://localhost:\(port)/", deadline: .seconds(60), connectTimeout: .seconds(60)))
     }
 }
 

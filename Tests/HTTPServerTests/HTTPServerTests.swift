@@ -1,4 +1,5 @@
 import Foundation
+import RawSockets
 import Testing
 
 @testable import HTTPServer
@@ -52,7 +53,7 @@ struct HTTPServerTests {
     @Test("Bad input gets an error or a closed connection, and the server goes on", arguments: badTexts.indices)
     func badInput(_ index: Int) async throws {
         var settings = HTTPServerSettings()
-        settings.idleTimeout = .seconds(1)
+        settings.idleTimeout = .seconds(5)
         let server = try HTTPServer(settings: settings) { _ in .now(.text("fine")) }
         try await withHTTPServer(server, stopDeadline: .zero) { server async throws in
             let client = try RawClient(port: server.port)

@@ -30,7 +30,7 @@ struct MockClusterTests {
         let producer = try producer(cluster.bootstrapServers)
         let results = await producer.send(sent)
         #expect(results.allSatisfy { $0 == nil })
-        _ = await producer.close(deadline: .seconds(10))
+        _ = await producer.close(deadline: .seconds(60))
         let read = try await contents(cluster.bootstrapServers, TopicPartition("shapes", 0))
         #expect(read.map(\.key) == sent.map(\.key))
         #expect(read.map(\.value) == sent.map(\.value))
@@ -52,7 +52,7 @@ struct MockClusterTests {
         cluster.clearErrors(apiKey: initProducerID)
         let granted = await producer.send([record])
         #expect(granted == [nil])
-        #expect(await producer.close(deadline: .seconds(20)))
+        #expect(await producer.close(deadline: .seconds(60)))
     }
 
     @Test("after a question for ends that was not answered in time there is a new client", .timeLimit(.minutes(5)))
@@ -106,7 +106,7 @@ struct MockClusterTests {
         try cluster.createTopic("source", partitions: 1)
         let producer = try producer(cluster.bootstrapServers)
         _ = await producer.send((0..<10).map { OutgoingRecord(topic: "source", partition: 0, key: nil, value: [$0]) })
-        _ = await producer.close(deadline: .seconds(10))
+        _ = await producer.close(deadline: .seconds(60))
         let consumer = try Consumer(
             settings: settings(cluster.bootstrapServers, ["group.id": "g", "auto.offset.reset": "earliest"]),
             maximumBatch: 100)
@@ -118,7 +118,7 @@ struct MockClusterTests {
         try await consumer.start(TopicPartition("source", 0), at: 4)
         let after = await events(of: consumer) { records(in: $0).count >= 6 }
         #expect(records(in: after).map(\.offset) == Array(4..<10))
-        #expect(await consumer.close(deadline: .seconds(15)))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test("a revoke is held until it is answered, and the other member waits", .timeLimit(.minutes(5)))
@@ -143,8 +143,8 @@ struct MockClusterTests {
             $0.contains { if case .assigned(_, let list, _) = $0 { !list.isEmpty } else { false } }
         }
         #expect(!owned.isEmpty)
-        #expect(await first.close(deadline: .seconds(15)))
-        #expect(await second.close(deadline: .seconds(15)))
+        #expect(await first.close(deadline: .seconds(60)))
+        #expect(await second.close(deadline: .seconds(60)))
     }
 
     @Test("closing does not wait for a held revoke", .timeLimit(.minutes(5)))
@@ -158,8 +158,8 @@ struct MockClusterTests {
         let second = try Consumer(settings: settings(cluster.bootstrapServers, group), maximumBatch: 100)
         try await second.subscribe(["closing"])
         _ = await events(of: first) { $0.contains { if case .revoked = $0 { true } else { false } } }
-        #expect(await first.close(deadline: .seconds(20)))
-        #expect(await second.close(deadline: .seconds(20)))
+        #expect(await first.close(deadline: .seconds(60)))
+        #expect(await second.close(deadline: .seconds(60)))
     }
 
     @Test("group metadata without a generation or a member is refused")

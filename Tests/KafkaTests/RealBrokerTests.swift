@@ -18,11 +18,11 @@ struct RealBrokerTests {
         ])
         #expect(failures.isEmpty)
         while try await admin.topics([topic])[topic]?.partitions.first.map({ $0.leader >= 0 }) != true {}
-        _ = await admin.close(deadline: .seconds(10))
+        _ = await admin.close(deadline: .seconds(60))
         return topic
     }
 
-    private func admin() throws -> Admin { try Admin(settings: settings(servers), timeout: .seconds(20)) { _ in } }
+    private func admin() throws -> Admin { try Admin(settings: settings(servers), timeout: .seconds(60)) { _ in } }
 
     /// A member of a group with its partition started at 0.
     private func member(_ group: String, _ topic: String, _ more: [String: String] = [:]) async throws
@@ -74,15 +74,15 @@ struct RealBrokerTests {
             as [(String, GroupOffset?)]
         {
             let offsets = try CommittedOffsets(
-                settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: name, timeout: .seconds(10)
+                settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: name, timeout: .seconds(60)
             ) { _ in }
             let found = try await offsets.fetch([partition])
             #expect(found == [partition: expected])
-            #expect(await offsets.close(deadline: .seconds(10)))
+            #expect(await offsets.close(deadline: .seconds(60)))
         }
-        _ = try await admin().close(deadline: .seconds(10))
-        #expect(await producer.close(deadline: .seconds(10)))
-        #expect(await consumer.close(deadline: .seconds(20)))
+        _ = try await admin().close(deadline: .seconds(60))
+        #expect(await producer.close(deadline: .seconds(60)))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test(
@@ -107,9 +107,9 @@ struct RealBrokerTests {
             return
         }
         #expect(try await contents(servers, TopicPartition(results, 0)).map(\.value) == [[2]])
-        _ = await first.close(deadline: .seconds(10))
-        _ = await second.close(deadline: .seconds(10))
-        #expect(await consumer.close(deadline: .seconds(20)))
+        _ = await first.close(deadline: .seconds(60))
+        _ = await second.close(deadline: .seconds(60))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test(
@@ -140,9 +140,9 @@ struct RealBrokerTests {
         // Neither a record nor the marker of an abort.
         let ends = try await admin.ends([partition])
         #expect((ends == [partition: 0]) == isFenceFirst)
-        _ = await admin.close(deadline: .seconds(10))
-        _ = await producer.close(deadline: .seconds(10))
-        #expect(await consumer.close(deadline: .seconds(20)))
+        _ = await admin.close(deadline: .seconds(60))
+        _ = await producer.close(deadline: .seconds(60))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test("the high watermark counts an open transaction, read_committed ends before it", .timeLimit(.minutes(5)))
@@ -156,7 +156,7 @@ struct RealBrokerTests {
         let admin = try admin()
         let offsets = try CommittedOffsets(
             settings: ClientSettings(properties: ["bootstrap.servers": servers]), group: unique("other"),
-            timeout: .seconds(10)
+            timeout: .seconds(60)
         ) { _ in }
         let servers = self.servers
         let result = await producer.commit(work(results, [[1], [2]], source, offset: 1, metadata)) {
@@ -181,10 +181,10 @@ struct RealBrokerTests {
         #expect(try await admin.watermarks(partition).high == 3)
         let stable = try await offsets.stableEnds([partition])
         #expect(stable == [partition: 3])
-        _ = await offsets.close(deadline: .seconds(10))
-        _ = await admin.close(deadline: .seconds(10))
-        _ = await producer.close(deadline: .seconds(10))
-        #expect(await consumer.close(deadline: .seconds(20)))
+        _ = await offsets.close(deadline: .seconds(60))
+        _ = await admin.close(deadline: .seconds(60))
+        _ = await producer.close(deadline: .seconds(60))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test("a record too large for its topic is named, and the producer goes on", .timeLimit(.minutes(5)))
@@ -215,8 +215,8 @@ struct RealBrokerTests {
             return
         }
         #expect(try await contents(servers, TopicPartition(small, 0)).map(\.value) == [[1]])
-        _ = await producer.close(deadline: .seconds(10))
-        #expect(await consumer.close(deadline: .seconds(20)))
+        _ = await producer.close(deadline: .seconds(60))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test("an empty partition has an end, and one with markers only as well", .timeLimit(.minutes(5)))
@@ -226,7 +226,7 @@ struct RealBrokerTests {
         try await consumer.assign([(TopicPartition(topic, 0), offset: .beginning)])
         let all = await events(of: consumer) { !ends(in: $0).isEmpty }
         #expect(ends(in: all).first?.1 == 0)
-        #expect(await consumer.close(deadline: .seconds(20)))
+        #expect(await consumer.close(deadline: .seconds(60)))
     }
 
     @Test("a topic's description and configuration", .timeLimit(.minutes(5)))
@@ -241,6 +241,6 @@ struct RealBrokerTests {
         let again = try await admin.createTopics([NewTopic(name: name, partitions: 1, replicationFactor: 1)])
         #expect(again[name]?.code == .topicAlreadyExists)
         #expect(try await admin.deleteTopics([name]).isEmpty)
-        _ = await admin.close(deadline: .seconds(10))
+        _ = await admin.close(deadline: .seconds(60))
     }
 }

@@ -15,13 +15,13 @@ func settings(_ servers: String, _ more: [String: String] = [:]) -> ClientSettin
 }
 
 func producer(_ servers: String) throws -> Producer {
-    try Producer(settings: settings(servers, ["message.max.bytes": "20000000"]), timeout: .seconds(30)) { _ in }
+    try Producer(settings: settings(servers, ["message.max.bytes": "20000000"]), timeout: .seconds(60)) { _ in }
 }
 
-func transactional(_ servers: String, id: String, timeout: Duration = .seconds(10)) throws -> TransactionalProducer {
+func transactional(_ servers: String, id: String, timeout: Duration = .seconds(60)) throws -> TransactionalProducer {
     try TransactionalProducer(
         settings: settings(servers), transactionalID: id, topics: [],
-        timeouts: .init(operation: .seconds(20), transaction: timeout, watchdogMargin: .seconds(20))
+        timeouts: .init(operation: .seconds(60), transaction: timeout, watchdogMargin: .seconds(20))
     ) { _ in }
 }
 
@@ -62,6 +62,6 @@ func contents(_ servers: String, _ partition: TopicPartition, isolation: String 
         maximumBatch: 500)
     try await consumer.assign([(partition, offset: .beginning)])
     let all: [Consumer.Event] = await events(of: consumer) { !ends(in: $0).isEmpty }
-    _ = await consumer.close(deadline: .seconds(10))
+    _ = await consumer.close(deadline: .seconds(60))
     return records(in: all)
 }

@@ -1,6 +1,6 @@
 import BridgeCore
 import Foundation
-import RawServer
+import RawSockets
 import Synchronization
 import Testing
 
@@ -18,7 +18,7 @@ struct ClientTests {
         try CampaignClient(connections: [
             ConnectionSettings(
                 name: "main", baseURL: server.url, streamIDs: ["st-1"], accountID: "acc1", clientID: "cs-1",
-                key: "secret", reuse: reuse)
+                key: "secret", deadline: .seconds(60), reuse: reuse)
         ])
     }
 

@@ -1,5 +1,5 @@
 import BridgeCore
-import RawServer
+import RawSockets
 import Testing
 
 @testable import KoreAPI
@@ -28,7 +28,7 @@ struct ReadBackTests {
     private static let path = "POST /campaign/api/v2/public/st-1/campaign/"
 
     private func client(
-        _ url: String, pages: Int = 3, deadline: Duration = .seconds(15), readPrefix: String = "/campaign/api/v2/public"
+        _ url: String, pages: Int = 3, deadline: Duration = .seconds(60), readPrefix: String = "/campaign/api/v2/public"
     ) throws -> CampaignClient {
         try CampaignClient(connections: [
             ConnectionSettings(
@@ -184,12 +184,11 @@ struct ReadBackTests {
 
     @Test("A host that nobody listens on costs no request")
     func refused() async throws {
-        let server = server([""])
-        let url = server.url
-        await server.stop()
-        let report = try await client(url).read(read(), now: { 1_001_000 })
+        let nobody = UnusedPort()
+        let report = try await client(nobody.url).read(read(), now: { 1_001_000 })
         #expect(report.result == .noAnswer(cause: "connect_refused"))
         #expect(report.requests == 0)
+        withExtendedLifetime(nobody) {}
     }
 
     @Test("A list that never comes ends the reading by the deadline")
@@ -197,7 +196,7 @@ struct ReadBackTests {
         let server = RawServer { number in
             number == 0 ? [.readRequest, .write(state("Ready"))] : [.readRequest, .stall]
         }
-        let report = try await client(server.url, deadline: .milliseconds(300)).read(read(), now: { 1_001_000 })
+        let report = try await client(server.url, deadline: .seconds(3)).read(read(), now: { 1_001_000 })
         await server.stop()
         guard case .noAnswer = report.result else {
             Issue.record("\(report.result)")

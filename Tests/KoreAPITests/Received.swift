@@ -1,5 +1,5 @@
 import Foundation
-import RawServer
+import RawSockets
 import Testing
 
 /// The claims of the tokens that the server got, and the first line of each request.

@@ -85,7 +85,8 @@ struct SimulatedReadBackTests {
             let client = try CampaignClient(connections: [
                 ConnectionSettings(
                     name: "main", baseURL: simulator.baseURL, streamIDs: ["*"], accountID: "acc1",
-                    clientID: SimulatorSettings.demoApp.clientId, key: SimulatorSettings.demoApp.key, listPageSize: 2)
+                    clientID: SimulatorSettings.demoApp.clientId, key: SimulatorSettings.demoApp.key,
+                    deadline: .seconds(60), listPageSize: 2)
             ])
             func read(_ id: String) async -> StatusReport {
                 let seconds = now() / 1000
@@ -132,7 +133,8 @@ struct SimulatedReadBackTests {
             let client = try CampaignClient(connections: [
                 ConnectionSettings(
                     name: "main", baseURL: simulator.baseURL, streamIDs: ["*"], accountID: "acc1",
-                    clientID: SimulatorSettings.demoApp.clientId, key: SimulatorSettings.demoApp.key)
+                    clientID: SimulatorSettings.demoApp.clientId, key: SimulatorSettings.demoApp.key,
+                    deadline: .seconds(60))
             ])
             let now = Self.start / 1000
             var read = StatusRead(

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import RawSockets
 import Testing
 
 @testable import KoreSimulator

@@ -1,27 +1,27 @@
 import Foundation
-import Testing
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// A TCP client that sends and shows raw bytes. Reads give up after ten seconds. They block a thread of
-/// their own, not one of those that run tasks: there may be only two of these, and the server needs one.
+/// A TCP client that sends and shows raw bytes. Reads give up after a minute: a server on a busy machine is
+/// slow, not silent. They block a thread of their own, not one of those that run tasks: there may be only two of these, and
+/// the server needs one.
 ///
 /// Unchecked: a test uses one client from one task at a time.
-final class RawClient: @unchecked Sendable {
-    enum End: Equatable { case open, closed, reset }
+package final class RawClient: @unchecked Sendable {
+    package enum End: Equatable { case open, closed, reset }
 
-    let descriptor: Int32
-    private(set) var end = End.open
+    package let descriptor: Int32
+    package private(set) var end = End.open
 
-    init(port: UInt16) throws {
+    package init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let status = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -33,13 +33,13 @@ final class RawClient: @unchecked Sendable {
 
     deinit { close(descriptor) }
 
-    func send(_ text: String) {
+    package func send(_ text: String) {
         let bytes = Array(text.utf8)
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
     /// Reads until `done` says so or the connection ends.
-    func read(until done: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
+    package func read(until done: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: self.blockingRead(until: done)) }
         }
@@ -62,7 +62,7 @@ final class RawClient: @unchecked Sendable {
     }
 
     /// One exchange on a connection of its own that the server closes after it.
-    static func exchange(
+    package static func exchange(
         port: UInt16, _ method: String, _ target: String, headers: [String] = [], body: String = ""
     ) async throws -> (head: String, body: String, end: End) {
         let client = try RawClient(port: port)
