@@ -124,6 +124,23 @@ struct SightingTests {
         #expect(harness.results.map(\.generation) == [0], "its dead letter once")
     }
 
+    @Test("A replay of an outcome that was lost waits until it is written again")
+    func replayOfLostOutcome() throws {
+        let harness = Harness.owning()
+        harness.answer(
+            try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
+        let plan = try #require(harness.begin())
+        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
+            Issue.record("no dead letter")
+            return
+        }
+        harness.end(plan, .committed, isSighted: false)
+        drop(1, of: harness)
+        harness.admit(replay("a", offset: 1, nonce: nonce))
+        #expect(harness.commit()?.kinds == ["dead rejected"])
+        #expect(harness.commit()?.kinds == ["attempting 1"])
+    }
+
     @Test("An outcome that was lost is not written again behind a replay that answers it")
     func outcomeWithReplay() throws {
         let harness = Harness.owning()
