@@ -1,3 +1,5 @@
+internal import TerminalText
+
 /// Why a command line was not understood: what is wrong, and what to do.
 package struct UsageError: Error, Equatable, CustomStringConvertible {
     /// What is wrong, with the nearest thing that would have been right.

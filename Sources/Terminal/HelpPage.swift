@@ -1,3 +1,5 @@
+internal import TerminalText
+
 /// The help page of a command.
 ///
 /// - Parameters:

@@ -1,3 +1,5 @@
+package import TerminalText
+
 /// Makes the bytes of a view that repaints itself, with lines above it that stay. Pure: frames in, bytes out.
 ///
 /// On a terminal the cursor is hidden and the view's lines are painted over the last ones; `end` leaves the last frame

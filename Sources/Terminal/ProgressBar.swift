@@ -1,3 +1,5 @@
+package import TerminalText
+
 /// A line that says how far something is. Pure: time is an argument.
 package struct ProgressBar: Sendable {
     private let label: String

@@ -4,6 +4,7 @@ internal import Configuration
 internal import JSON
 internal import Synchronization
 internal import Terminal
+internal import TerminalText
 
 /// `check`: the configuration in force, and everything tried for real.
 struct CheckCommand {

@@ -6,6 +6,7 @@ internal import Operations
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `dead-letters`: which of its commands, and what they share.
 struct DeadLettersCommand: Sendable {

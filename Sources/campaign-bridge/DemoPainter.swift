@@ -2,6 +2,7 @@ internal import Configuration
 internal import Synchronization
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// Writes a demonstration's view to standard error: repainted on a terminal, else one line for each event.
 final class DemoPainter: LogSink {

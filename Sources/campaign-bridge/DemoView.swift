@@ -2,6 +2,7 @@ internal import Bridge
 internal import BridgeCore
 internal import JSON
 internal import Terminal
+internal import TerminalText
 
 /// What a demonstration shows of its tally: a frame of the live view, the summary, and the same as JSON. Pure.
 struct DemoView {

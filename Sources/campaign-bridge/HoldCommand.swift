@@ -5,6 +5,7 @@ internal import JSON
 internal import Operations
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `hold` and `resume`: writes the control record and waits until it is in force everywhere.
 struct HoldCommand: Sendable {

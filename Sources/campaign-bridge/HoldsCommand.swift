@@ -5,6 +5,7 @@ internal import JSON
 internal import Operations
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `holds`: what is held, and whether it is in force.
 struct HoldsCommand: Sendable {

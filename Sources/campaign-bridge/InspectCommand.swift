@@ -7,6 +7,7 @@ internal import Operations
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `inspect`: the story of one event.
 struct InspectCommand: Sendable {

@@ -7,6 +7,7 @@ internal import Operations
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `dead-letters list`: a table or a JSON array, in order of time, while the topic is read.
 struct LetterList: Sendable {

@@ -7,6 +7,7 @@ internal import Operations
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `dead-letters replay` and `dead-letters resolve`: chooses, shows what would be done, asks, sends.
 struct LetterReplay: Sendable {

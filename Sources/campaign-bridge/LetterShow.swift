@@ -6,6 +6,7 @@ internal import Operations
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `dead-letters show`: one dead letter in full.
 struct LetterShow: Sendable {

@@ -1,4 +1,5 @@
 internal import Terminal
+internal import TerminalText
 
 /// Writes a table of any length: the first rows say how wide the columns are, those that follow are written as they
 /// come.

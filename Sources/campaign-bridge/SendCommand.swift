@@ -7,6 +7,7 @@ internal import Kafka
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 #if canImport(Glibc)
     internal import Glibc

@@ -7,6 +7,7 @@ internal import KoreAPI
 internal import Records
 internal import Telemetry
 internal import Terminal
+internal import TerminalText
 
 /// `validate`: what would be called for an event, or why nothing would.
 struct ValidateCommand {
