@@ -23,7 +23,10 @@ fi
 
 # One set of flags for every release build, so that no target is compiled twice. On Linux the Swift runtime goes into the
 # binary, so that it needs only the distribution's C libraries where it runs. macOS has the runtime in the system.
-release=(-c release)
+#
+# Twice as many targets at once as there are cores: the largest one otherwise begins last and is compiled alone
+# (130 to 138 s cold on two cores, 120 s with twice as many).
+release=(-c release --jobs $((2 * $(getconf _NPROCESSORS_ONLN))))
 [ "$(uname -s)" != Linux ] || release+=(--static-swift-stdlib)
 
 # The Kafka distribution that tests may use: KAFKA_HOME, else the folder beside the repository. Empty if there is none.
