@@ -142,12 +142,12 @@ struct FaultTests {
             // A test that got no time meanwhile has not seen it: again.
             var wasRefused = false
             while !wasRefused {
-                let isOver = Mutex(false)
+                let over = Gate()
                 async let window: Void = {
-                    defer { isOver.withLock { $0 = true } }
+                    defer { over.open() }
                     try await caller.simulator.goDown(for: .milliseconds(300))
                 }()
-                while !wasRefused, !isOver.withLock({ $0 }) {
+                while !wasRefused, !over.isOpen {
                     do {
                         _ = try await caller.start()
                     } catch {
