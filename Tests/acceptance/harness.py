@@ -10,9 +10,11 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import yaml
+from chaos.producer import PURGED, STUCK_SECONDS
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from evidence import Event, Evidence, Interruption
@@ -267,22 +269,35 @@ class Deployment:
 
     def produce(self, records: list) -> list:
         """Records as dictionaries of key, value, headers, partition; gives their offsets."""
-        if self.producer is None:
-            # Without idempotence, as many producers are: what it repeats after a fault is the same event.
-            self.producer = Producer({"bootstrap.servers": self.servers, "message.max.bytes": 5000000, "linger.ms": 1,
-                                      "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 1000, "log_level": 0})
-        offsets, failures = [], []
+        offsets, failures, left = [], [], list(records)
+        for _ in range(3):
+            if self.producer is None:
+                # Without idempotence, as many producers are: what it repeats after a fault is the same event.
+                self.producer = Producer({
+                    "bootstrap.servers": self.servers, "message.max.bytes": 5000000, "linger.ms": 1,
+                    "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 1000, "log_level": 0})
+            again = []
 
-        def delivered(error, message):
-            if error:
-                failures.append(error)
-            else:
-                offsets.append((message.partition(), message.offset()))
-                self.places.setdefault(message.value(), set()).add(offsets[-1])
+            def delivered(error, message, record, again=again):
+                if error and error.code() in PURGED:
+                    again.append(record)
+                elif error:
+                    failures.append(error)
+                else:
+                    offsets.append((message.partition(), message.offset()))
+                    self.places.setdefault(message.value(), set()).add(offsets[-1])
 
-        for record in records:
-            self.producer.produce(self.topic("source"), on_delivery=delivered, **record)
-        assert self.producer.flush(120) == 0 and not failures, failures
+            for record in left:
+                self.producer.produce(self.topic("source"), on_delivery=partial(delivered, record=record), **record)
+            if self.producer.flush(STUCK_SECONDS):
+                # A client that met a broker standing still may never send again: another sends what it has left.
+                self.producer.purge()
+                self.producer.flush(5)
+                self.producer = None
+            left = again
+            if not left:
+                break
+        assert not left and not failures, failures or f"{len(left)} records were not taken"
         return offsets
 
     def send(self, count: int, label: str = "e", partition: int | None = None, **data) -> list[Event]:
