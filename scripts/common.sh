@@ -25,7 +25,7 @@ fi
 # binary, so that it needs only the distribution's C libraries where it runs. macOS has the runtime in the system.
 #
 # Twice as many targets at once as there are cores: the largest one otherwise begins last and is compiled alone
-# (130 to 138 s cold on two cores, 120 s with twice as many).
+# (130 and 139 s cold on two cores, 118 to 121 s with twice as many).
 release=(-c release --jobs $((2 * $(getconf _NPROCESSORS_ONLN))))
 [ "$(uname -s)" != Linux ] || release+=(--static-swift-stdlib)
 

@@ -118,8 +118,8 @@ package final class KoreSimulator: Sendable {
     /// Refuses connections for so long, and cuts those that are open, as a platform that is down would; then it listens
     /// again on the same port.
     ///
-    /// - Throws: where the port cannot be had again within a minute; `CancellationError` where the task was cancelled meanwhile. The
-    ///   simulator then stays down.
+    /// - Throws: where the port cannot be had again within a minute; `CancellationError` where the task was cancelled
+    ///   meanwhile. The simulator then stays down.
     package func goDown(for duration: Duration) async throws {
         let server = lifecycle.withLock { state in
             defer { state.server = nil }

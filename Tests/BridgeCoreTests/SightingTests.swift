@@ -14,6 +14,18 @@ struct SightingTests {
         return (harness, plan)
     }
 
+    /// A harness whose ledger does not show the dead letter of its event "a", and that letter's nonce.
+    private func withUnseenDeadLetter() throws -> (Harness, UInt64) {
+        let harness = Harness.owning()
+        harness.answer(
+            try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
+        let plan = try #require(harness.begin())
+        var found: UInt64?
+        if case .deadLettered(_, let nonce) = plan.writes[0].entry.state { found = nonce }
+        harness.end(plan, .committed, isSighted: false)
+        return (harness, try #require(found))
+    }
+
     /// The broker drops the last `count` entries; the tail passes them and shows nothing.
     private func drop(_ count: Int, of harness: Harness) {
         harness.wait(6000)
@@ -102,15 +114,7 @@ struct SightingTests {
 
     @Test("An outcome that compaction has removed for its replay's is not written again")
     func answeredOutcome() throws {
-        let harness = Harness.owning()
-        let call = try #require(harness.call(event("a", offset: 0)))
-        harness.answer(call, .rejected(Rejection(status: 404, message: "no")))
-        let plan = try #require(harness.begin())
-        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
-            Issue.record("no dead letter")
-            return
-        }
-        harness.end(plan, .committed, isSighted: false)
+        let (harness, nonce) = try withUnseenDeadLetter()
         harness.admit(replay("a", offset: 1, nonce: nonce))
         let second = try #require(harness.begin())
         harness.store(second)
@@ -126,15 +130,7 @@ struct SightingTests {
 
     @Test("A replay of an outcome that was lost waits until it is written again")
     func replayOfLostOutcome() throws {
-        let harness = Harness.owning()
-        harness.answer(
-            try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
-        let plan = try #require(harness.begin())
-        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
-            Issue.record("no dead letter")
-            return
-        }
-        harness.end(plan, .committed, isSighted: false)
+        let (harness, nonce) = try withUnseenDeadLetter()
         drop(1, of: harness)
         harness.admit(replay("a", offset: 1, nonce: nonce))
         #expect(harness.commit()?.kinds == ["dead rejected"])
@@ -143,15 +139,7 @@ struct SightingTests {
 
     @Test("An outcome that was lost is not written again behind a replay that answers it")
     func outcomeWithReplay() throws {
-        let harness = Harness.owning()
-        harness.answer(
-            try #require(harness.call(event("a", offset: 0))), .rejected(Rejection(status: 404, message: "no")))
-        let plan = try #require(harness.begin())
-        guard case .deadLettered(_, let nonce) = plan.writes[0].entry.state else {
-            Issue.record("no dead letter")
-            return
-        }
-        harness.end(plan, .committed, isSighted: false)
+        let (harness, nonce) = try withUnseenDeadLetter()
         // Somebody has seen the dead letter: it is only the ledger that has lost it.
         harness.ledger[0]?.removeLast()
         harness.wait(6000)
